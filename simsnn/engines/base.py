@@ -1,0 +1,115 @@
+"""What every engine promises: refuse, plan, price in cycles, advance by chunks, and a slow twin.
+
+A *plan* fixes how one operation runs on one engine: which chunks, in which order, what each
+needs in SRAM. ``advance`` is the one max-plus step of docs/machines section 9; the closed form
+is the same step with ``ready = 0`` throughout, so a stall inside the engine can never be
+counted twice and a wait for the outside appears only as ``stall``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
+from simsnn.workload.operation import Operation
+
+State = NDArray[np.int64]
+"""Recurrence state of a plan; mutated in place by ``advance``. Layout belongs to the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an engine cannot run an operation, and what would help."""
+
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A piece of one operand that a chunk needs in SRAM, or leaves there.
+
+    Parameters
+    ----------
+    tensor : str
+        Tensor it is a piece of.
+    role : OperandClass
+        Which SRAM holds it.
+    key : tuple of int
+        Identifies the piece: two chunks that name the same (tensor, key) share it.
+    bytes : int
+        Stored bytes.
+    """
+
+    tensor: str
+    role: OperandClass
+    key: tuple[int, ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortDemand:
+    """Words per edge that an engine takes from or gives to one operand's SRAM while issuing."""
+
+    role: OperandClass
+    reads_per_edge: int
+    writes_per_edge: int
+    bits: int
+
+
+class Plan(Protocol):
+    """One operation on one engine, cut into chunks."""
+
+    @property
+    def chunk_count(self) -> int:
+        """Number of chunks."""
+
+    def needs(self, chunk: int) -> tuple[Tile, ...]:
+        """Tiles that must lie in SRAM before the chunk starts."""
+
+    def leaves(self, chunk: int) -> tuple[Tile, ...]:
+        """Output tiles that are complete when the chunk's results are."""
+
+    def start(self) -> State:
+        """State before the first chunk: an empty pipeline at time 0 of the task."""
+
+    def advance(self, state: State, chunk: int, ready: int) -> tuple[int, int]:
+        """Run one chunk.
+
+        Parameters
+        ----------
+        state : State
+            Recurrence state, updated in place.
+        chunk : int
+            Chunks are run in order, 0 first.
+        ready : int
+            Cycle of the task's own time at which the chunk's tiles lie in SRAM.
+
+        Returns
+        -------
+        issue_end, result_end : int
+            End of the last issue (input buffers are free) and of the last result (a store may
+            start), in cycles of the task's own time.
+        """
+
+    def parts(self, state: State) -> CycleBreakdown:
+        """Parts of all cycles up to the state; they add up to the last result_end."""
+
+    def cost(self) -> EngineCost:
+        """Closed form: ``advance`` with ``ready = 0``, and the action counts."""
+
+
+class Engine(Protocol):
+    """A kind of hardware that runs operations."""
+
+    kind: ClassVar[str]
+    model_version: ClassVar[int]
+    config_type: ClassVar[type[Any]]
+    name: str
+
+    def supports(self, operation: Operation) -> Refusal | None:
+        """Reason why this engine refuses the operation, or None."""

@@ -1,0 +1,131 @@
+"""The task graph of a step: tasks on engines, chunks within tasks, what waits for what.
+
+A task is one operation on one engine. It is cut into chunks, each load -> compute -> store.
+Edges between tasks are of two kinds: a *task edge* waits for everything the producer stores; a
+*chunk edge* waits for one chunk of the producer, whose result then stays in SRAM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from simsnn.costs import OperandClass
+from simsnn.engines.base import Plan
+from simsnn.workload.operation import Pass, TaskPart
+
+
+class Event(IntEnum):
+    """Which moment of a producer chunk an edge waits for."""
+
+    ISSUED = 0
+    RESULT = 1
+    STORED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes between the DRAM (or a link) and an SRAM."""
+
+    operand: OperandClass
+    sram: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEdge:
+    """A chunk waits for an event of an earlier chunk of another task."""
+
+    task: int
+    chunk: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk of a task: what it loads, what it waits for, what it stores.
+
+    ``load_after`` edges hold back the loads, ``compute_after`` edges the compute. ``slots``
+    lists (sram, bytes) that the chunk occupies from the start of its loads to its issue_end
+    (inputs); outputs occupy their share from the start of compute to the end of the store.
+    """
+
+    loads: tuple[Transfer, ...] = ()
+    stores: tuple[Transfer, ...] = ()
+    load_after: tuple[ChunkEdge, ...] = ()
+    compute_after: tuple[ChunkEdge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One operation on one engine.
+
+    Parameters
+    ----------
+    id : int
+        Position in the graph's task list.
+    layer, pass_, part : str, Pass, TaskPart
+        What it does.
+    engine : int
+        Index of the engine that runs it; an engine runs its tasks in id order.
+    dataflow : str
+        Dataflow or order of the plan, for the report.
+    plan : Plan
+        How the engine runs it.
+    chunks : tuple of Chunk
+        One per chunk of the plan.
+    after : tuple of int
+        Tasks whose stores must all have ended before this task loads or computes anything.
+    slowdown : int
+        rho of docs/machines section 7: ceil(words demanded / words supplied) of the worst SRAM port.
+    issues : tuple of int
+        Issue edges of each chunk, which a slowdown stretches.
+    """
+
+    id: int
+    layer: str
+    pass_: Pass
+    part: TaskPart
+    engine: int
+    dataflow: str
+    plan: Plan
+    chunks: tuple[Chunk, ...]
+    after: tuple[int, ...] = ()
+    slowdown: int = 1
+    issues: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGraph:
+    """Tasks in an order in which every edge points backwards.
+
+    Parameters
+    ----------
+    tasks : tuple of Task
+        Ids are positions.
+    engines : tuple of str
+        Names of the engines, indexed by ``Task.engine``.
+    srams : tuple of str
+        Names of the SRAMs, indexed by ``Transfer.sram``.
+    load_slots : tuple of int
+        Chunks of one engine that may be in flight per SRAM set: 2 when double-buffered, else 1,
+        indexed by engine.
+    """
+
+    tasks: tuple[Task, ...]
+    engines: tuple[str, ...]
+    srams: tuple[str, ...]
+    load_slots: tuple[int, ...]
+
+    def validate(self) -> None:
+        """Check that ids are positions and that every edge points to an earlier chunk or task."""
+        for position, task in enumerate(self.tasks):
+            if task.id != position:
+                raise ValueError(f"task {task.id} stands at position {position}")
+            if len(task.chunks) != task.plan.chunk_count:
+                raise ValueError(f"task {task.id} has {len(task.chunks)} chunks, its plan {task.plan.chunk_count}")
+            for edge in (e for c in task.chunks for e in c.load_after + c.compute_after):
+                if not (0 <= edge.task < len(self.tasks) and 0 <= edge.chunk < len(self.tasks[edge.task].chunks)):
+                    raise ValueError(f"task {task.id} waits for chunk {edge.chunk} of task {edge.task}, which does not exist")
+            if any(not 0 <= before < position for before in task.after):
+                raise ValueError(f"task {task.id} waits for a task that is not before it: {task.after}")

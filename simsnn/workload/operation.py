@@ -1,0 +1,279 @@
+"""Operations: what one layer asks of the hardware in one pass, free of any machine.
+
+Sources: docs/machines (passes of a training step; lowering). A synapse product is a
+:class:`GemmOperation`; everything else (neuron recurrences, pooling, normalisation, loss,
+optimizer update, re-adds) is a :class:`VectorOperation` with declared operation counts.
+
+Rows of the streamed matrix are (b, t, y, x), x fastest; a *slot* is one (sample, time step)
+pair, so an operation over a batch has ``slots = B * T`` of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simsnn.costs import OperandClass
+
+
+class Pass(StrEnum):
+    """Passes of a training step (docs/machines section 8)."""
+
+    F = "F"
+    B = "B"
+    W = "W"
+    U = "U"
+    I = "I"  # noqa: E741 - the name of the inverse pass in the contract
+    R = "R"
+
+
+class TaskPart(StrEnum):
+    """Which part of a pass a task does (docs/contracts: report.json ``part``)."""
+
+    SYNAPSE = "synapse"
+    NEURON = "neuron"
+    POOL = "pool"
+    NORMALISATION = "normalisation"
+    RESIDUAL = "residual"
+    LOSS = "loss"
+    ENCODING = "encoding"
+    UPDATE = "update"
+    SCATTER = "scatter"
+    REDUCE = "reduce"
+
+
+class SlotAxis(StrEnum):
+    """GEMM dimension along which slots (samples and time steps) are laid out."""
+
+    M = "m"
+    K = "k"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Gemm:
+    """One matrix product (M x K)(K x N)."""
+
+    m: int
+    k: int
+    n: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the dense product."""
+        return self.m * self.k * self.n
+
+
+@dataclass(frozen=True, slots=True)
+class ConvGeometry:
+    """Shape of a convolution or linear layer; linear is 1x1 on one pixel, conv1d has height 1.
+
+    All of ``*_h, *_w`` are (rows, columns) of the feature map; channels are totals over groups.
+    """
+
+    in_channels: int
+    in_h: int
+    in_w: int
+    out_channels: int
+    kernel_h: int = 1
+    kernel_w: int = 1
+    stride_h: int = 1
+    stride_w: int = 1
+    padding_h: int = 0
+    padding_w: int = 0
+    dilation_h: int = 1
+    dilation_w: int = 1
+    groups: int = 1
+
+    @property
+    def out_h(self) -> int:
+        """Output rows."""
+        return (self.in_h + 2 * self.padding_h - self.dilation_h * (self.kernel_h - 1) - 1) // self.stride_h + 1
+
+    @property
+    def out_w(self) -> int:
+        """Output columns."""
+        return (self.in_w + 2 * self.padding_w - self.dilation_w * (self.kernel_w - 1) - 1) // self.stride_w + 1
+
+    @property
+    def taps(self) -> int:
+        """Kernel positions KK."""
+        return self.kernel_h * self.kernel_w
+
+    @property
+    def in_pixels(self) -> int:
+        """Input pixels Ei of one slot."""
+        return self.in_h * self.in_w
+
+    @property
+    def out_pixels(self) -> int:
+        """Output pixels Eo of one slot."""
+        return self.out_h * self.out_w
+
+    @property
+    def weights(self) -> int:
+        """Number of weights."""
+        return self.taps * (self.in_channels // self.groups) * self.out_channels
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One tensor as an operation reads or writes it.
+
+    Parameters
+    ----------
+    tensor : str
+        Name of the tensor, the same for its producer and every consumer (``conv1.current``).
+    role : OperandClass
+        Which memory holds it.
+    elements : int
+        Elements of the whole tensor, all samples and time steps.
+    bits : int
+        Stored bits of one element.
+    binary : bool
+        True for spikes and masks: every element is 0 or 1.
+    slots : int
+        Slots (sample, time step) along which it can be cut; 1 for weights and other state.
+    """
+
+    tensor: str
+    role: OperandClass
+    elements: int
+    bits: int
+    binary: bool = False
+    slots: int = 1
+
+    @property
+    def bytes(self) -> int:
+        """Stored bytes of the whole tensor, each slot rounded up to whole bytes."""
+        return self.slots * self.slot_bytes
+
+    @property
+    def slot_bytes(self) -> int:
+        """Stored bytes of one slot."""
+        return (self.elements // self.slots * self.bits + 7) // 8
+
+
+@dataclass(frozen=True, slots=True)
+class GemmOperation:
+    """A synapse product of one layer in pass F, B or W, or a bare GEMM.
+
+    Parameters
+    ----------
+    layer, pass_ : str, Pass
+        Where it comes from.
+    slots : int
+        B * T; 1 for a bare GEMM.
+    geometry : ConvGeometry or None
+        Convolution shape, from which the engine lowers; None for a bare GEMM.
+    gemm : Gemm or None
+        The product of a bare GEMM; None for a convolution.
+    left, right, output : Operand
+        Streamed or stationary operands as in docs/machines section 3: F spikes x weights,
+        B gradients x weights, W spikes x gradients.
+    timesteps : int
+        T, so that a cut at sample boundaries is a multiple of T slots.
+    """
+
+    layer: str
+    pass_: Pass
+    slots: int
+    geometry: ConvGeometry | None
+    gemm: Gemm | None
+    left: Operand
+    right: Operand
+    output: Operand
+    timesteps: int = 1
+
+    part = TaskPart.SYNAPSE
+
+    @property
+    def slot_axis(self) -> SlotAxis:
+        """GEMM dimension that the slots extend."""
+        if self.geometry is None:
+            return SlotAxis.NONE
+        return SlotAxis.K if self.pass_ is Pass.W else SlotAxis.M
+
+    @property
+    def multiplies(self) -> bool:
+        """True when both operands are real, so that gated adds cannot do the work."""
+        return not (self.left.binary or self.right.binary)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCounts:
+    """Arithmetic per element and step of a vector operation, by kind.
+
+    Loads and stores are not operations; ``lookup`` is a table read such as a sigmoid port.
+    """
+
+    add: int = 0
+    multiply: int = 0
+    compare: int = 0
+    select: int = 0
+    lookup: int = 0
+    divide: int = 0
+    square_root: int = 0
+
+    @property
+    def total(self) -> int:
+        """Operations that occupy the lane, which set the initiation interval."""
+        return self.add + self.multiply + self.compare + self.select + self.lookup + self.divide + self.square_root
+
+    def __add__(self, other: OperationCounts) -> OperationCounts:
+        return OperationCounts(
+            self.add + other.add,
+            self.multiply + other.multiply,
+            self.compare + other.compare,
+            self.select + other.select,
+            self.lookup + other.lookup,
+            self.divide + other.divide,
+            self.square_root + other.square_root,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VectorOperation:
+    """An elementwise, recurrent or reducing pass on the vector unit.
+
+    Parameters
+    ----------
+    layer, pass_, part : str, Pass, TaskPart
+        Where it comes from.
+    elements : int
+        Elements of one step: neurons x batch, pixels x channels x batch, or weights.
+    steps : int
+        Time steps that depend on one another; 1 where nothing recurs (then all samples and
+        time steps are in ``elements``).
+    counts : OperationCounts
+        Arithmetic per element and step.
+    bits : int
+        Width of the arithmetic.
+    reads, writes : tuple of Operand
+        Tensors read and written once over the whole operation.
+    state_bits : int
+        Bits of recurrent state per element (membrane, carried gradient); 0 where none.
+    reverse : bool
+        Time runs backwards.
+    slots : int
+        B * T slots the operation covers, for cutting; 1 when it cannot be cut (weights).
+    timesteps : int
+        T of the tensors it touches.
+    """
+
+    layer: str
+    pass_: Pass
+    part: TaskPart
+    elements: int
+    steps: int
+    counts: OperationCounts
+    bits: int
+    reads: tuple[Operand, ...]
+    writes: tuple[Operand, ...]
+    state_bits: int = 0
+    reverse: bool = False
+    slots: int = 1
+    timesteps: int = 1
+
+
+Operation = GemmOperation | VectorOperation
