@@ -55,6 +55,38 @@ class Action(StrEnum):
     DRAM_WRITE = "dram_write"
 
 
+@dataclass(frozen=True, slots=True)
+class OperationCounts:
+    """Arithmetic per element and step of a vector operation, by kind.
+
+    Loads and stores are not operations; ``lookup`` is a table read such as a sigmoid port.
+    """
+
+    add: int = 0
+    multiply: int = 0
+    compare: int = 0
+    select: int = 0
+    lookup: int = 0
+    divide: int = 0
+    square_root: int = 0
+
+    @property
+    def total(self) -> int:
+        """Operations that occupy the lane, which set the initiation interval."""
+        return self.add + self.multiply + self.compare + self.select + self.lookup + self.divide + self.square_root
+
+    def __add__(self, other: OperationCounts) -> OperationCounts:
+        return OperationCounts(
+            self.add + other.add,
+            self.multiply + other.multiply,
+            self.compare + other.compare,
+            self.select + other.select,
+            self.lookup + other.lookup,
+            self.divide + other.divide,
+            self.square_root + other.square_root,
+        )
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ActionKey:
     """One kind of action at one width in one component.

@@ -1,0 +1,1 @@
+"""Human YAML in, one frozen, explicit, hashed experiment out."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simsnn.costs import OperandClass
+from simsnn.costs import OperandClass, OperationCounts
 
 
 class Pass(StrEnum):
@@ -198,38 +198,6 @@ class GemmOperation:
     def multiplies(self) -> bool:
         """True when both operands are real, so that gated adds cannot do the work."""
         return not (self.left.binary or self.right.binary)
-
-
-@dataclass(frozen=True, slots=True)
-class OperationCounts:
-    """Arithmetic per element and step of a vector operation, by kind.
-
-    Loads and stores are not operations; ``lookup`` is a table read such as a sigmoid port.
-    """
-
-    add: int = 0
-    multiply: int = 0
-    compare: int = 0
-    select: int = 0
-    lookup: int = 0
-    divide: int = 0
-    square_root: int = 0
-
-    @property
-    def total(self) -> int:
-        """Operations that occupy the lane, which set the initiation interval."""
-        return self.add + self.multiply + self.compare + self.select + self.lookup + self.divide + self.square_root
-
-    def __add__(self, other: OperationCounts) -> OperationCounts:
-        return OperationCounts(
-            self.add + other.add,
-            self.multiply + other.multiply,
-            self.compare + other.compare,
-            self.select + other.select,
-            self.lookup + other.lookup,
-            self.divide + other.divide,
-            self.square_root + other.square_root,
-        )
 
 
 @dataclass(frozen=True, slots=True)

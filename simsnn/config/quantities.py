@@ -1,0 +1,143 @@
+"""Typed YAML quantities: strings with units outside, integers or exact fractions inside.
+
+Every type parses with :func:`simsnn.units.parse_quantity` and writes itself back as a string
+with its unit, so that a resolved configuration can be read again. The validation error carries
+the allowed units and the nearest match in its context, which the loader shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from simsnn.units import Dimension, QuantityError, format_quantity, parse_quantity
+
+
+class StrictModel(BaseModel):
+    """Base of every configuration model: unknown keys refused, frozen, no silent coercion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+def _reader(dimension: Dimension, *, whole: bool, positive: bool) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        try:
+            quantity = parse_quantity(value, dimension)
+        except QuantityError as error:
+            raise PydanticCustomError(
+                "quantity",
+                "{message}",
+                {"message": str(error), "allowed": error.allowed, "nearest": error.nearest},
+            ) from None
+        if quantity < 0 or (positive and quantity == 0):
+            word = "positive" if positive else "zero or more"
+            raise PydanticCustomError("quantity", "{value} must be {word}", {"value": value, "word": word})
+        if whole and quantity.denominator != 1:
+            context = {"value": value, "unit": dimension.unit}
+            raise PydanticCustomError("quantity", "{value} is not a whole number of {unit}", context)
+        return int(quantity) if whole else quantity
+
+    return read
+
+
+def _writer(dimension: Dimension) -> PlainSerializer:
+    return PlainSerializer(lambda value: format_quantity(value, dimension), return_type=str)
+
+
+def _schema(dimension: Dimension) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "description": "number with a unit: " + ", ".join(dimension.accepted)})
+
+
+def _bandwidth_reader(value: Any) -> Any:
+    """Bandwidths may be per second or per cycle; the result keeps which."""
+    per_cycle = isinstance(value, str) and value.rstrip().endswith("/cycle")
+    dimension = Dimension.RATE if per_cycle else Dimension.BANDWIDTH
+    amount = _reader(dimension, whole=False, positive=True)(value)
+    return Bandwidth(amount=amount, per_cycle=per_cycle)
+
+
+class Bandwidth:
+    """Bytes per second, or bytes per cycle of the machine's clock."""
+
+    __slots__ = ("amount", "per_cycle")
+
+    def __init__(self, amount: Fraction, per_cycle: bool) -> None:
+        self.amount = amount
+        self.per_cycle = per_cycle
+
+    def bytes_per_cycle(self, clock_hz: int) -> Fraction:
+        """Exact rate on a clock."""
+        return self.amount if self.per_cycle else self.amount / clock_hz
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bandwidth) and (self.amount, self.per_cycle) == (other.amount, other.per_cycle)
+
+    def __hash__(self) -> int:
+        return hash((self.amount, self.per_cycle))
+
+    def __repr__(self) -> str:
+        return format_quantity(self.amount, Dimension.RATE if self.per_cycle else Dimension.BANDWIDTH)
+
+
+def _latency_reader(value: Any) -> Any:
+    cycles = isinstance(value, str) and value.rstrip().endswith(("cycle", "cycles"))
+    dimension = Dimension.CYCLES if cycles else Dimension.TIME
+    return Latency(amount=_reader(dimension, whole=cycles, positive=False)(value), in_cycles=cycles)
+
+
+class Latency:
+    """A duration in nanoseconds, or a whole number of cycles."""
+
+    __slots__ = ("amount", "in_cycles")
+
+    def __init__(self, amount: Fraction | int, in_cycles: bool) -> None:
+        self.amount = amount
+        self.in_cycles = in_cycles
+
+    def cycles(self, clock_hz: int) -> int:
+        """Whole cycles on a clock, rounded up once."""
+        if self.in_cycles:
+            return int(self.amount)
+        return -int(-Fraction(self.amount) * clock_hz // 10**9)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Latency) and (self.amount, self.in_cycles) == (other.amount, other.in_cycles)
+
+    def __hash__(self) -> int:
+        return hash((self.amount, self.in_cycles))
+
+    def __repr__(self) -> str:
+        return format_quantity(self.amount, Dimension.CYCLES if self.in_cycles else Dimension.TIME)
+
+
+def _quantity(dimension: Dimension, *, whole: bool = True, positive: bool = True) -> tuple[Any, ...]:
+    return (BeforeValidator(_reader(dimension, whole=whole, positive=positive)), _writer(dimension), _schema(dimension))
+
+
+_size = _quantity(Dimension.SIZE)
+_width = _quantity(Dimension.WIDTH)
+_clock = _quantity(Dimension.FREQUENCY)
+_voltage = _quantity(Dimension.VOLTAGE, whole=False)
+_node = _quantity(Dimension.LENGTH, whole=False)
+
+SizeBytes = Annotated[int, *_size]
+WidthBits = Annotated[int, *_width]
+ClockHz = Annotated[int, *_clock]
+VoltageV = Annotated[Fraction, *_voltage]
+NodeNm = Annotated[Fraction, *_node]
+BandwidthValue = Annotated[
+    Any, BeforeValidator(_bandwidth_reader), PlainSerializer(repr, return_type=str), _schema(Dimension.BANDWIDTH)
+]
+LatencyValue = Annotated[
+    Any, BeforeValidator(_latency_reader), PlainSerializer(repr, return_type=str), _schema(Dimension.TIME)
+]
+Count = Annotated[int, Field(gt=0)]
+"""A positive bare number."""
+Index = Annotated[int, Field(ge=0)]
+"""A bare number that may be zero."""
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
+"""Name of a component, layer or experiment."""

@@ -1,0 +1,308 @@
+"""A network: layers as a directed acyclic graph, shapes checked, neurons placed.
+
+Where a neuron stands, unless a layer says otherwise: behind every layer that carries a current
+(convolution, linear, normalisation, residual sum), except the last layer of the network, which
+is a readout of mean current, and except where every consumer is itself a normalisation or a
+residual sum (the neuron then stands behind that one). ``neuron: none`` removes it, ``neuron:
+{...}`` puts another one.
+
+The width of an operand is a property of the edge: spikes are one bit, average pooling of spikes
+gives small integers, residual sums of spikes count, currents and analog inputs are real.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simsnn.config.quantities import Count, Name, StrictModel
+from simsnn.errors import ConfigError, Where, nearest
+from simsnn.neurons.lif import LifNeuron
+from simsnn.workload.layers import AnyLayer, Conv1dLayer, Conv2dLayer, GemmLayer, LinearLayer, PoolLayer, Shape
+from simsnn.workload.operation import ConvGeometry
+
+INPUT = "input"
+
+
+class NetworkConfig(StrictModel):
+    """A network file: input shape, default neuron, layers."""
+
+    schema_: Annotated[Literal["simsnn/network/1"], Field(alias="schema")] = "simsnn/network/1"
+    name: Name = "network"
+    input: tuple[Count, ...] = ()
+    neuron: LifNeuron | None = None
+    layers: tuple[AnyLayer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What the values on an edge are.
+
+    Parameters
+    ----------
+    levels : int
+        Largest integer a value can take: 1 for spikes, more for sums of spikes, 0 for reals.
+    bits : int
+        Bits of one value: ceil(log2(levels + 1)) for integers, the configured width for reals.
+    """
+
+    levels: int
+    bits: int
+
+    @property
+    def binary(self) -> bool:
+        """True for spikes."""
+        return self.levels == 1
+
+    @classmethod
+    def integer(cls, levels: int) -> Format:
+        """Format of integers 0..levels."""
+        return cls(levels, levels.bit_length())
+
+    @classmethod
+    def real(cls, bits: int) -> Format:
+        """Format of real values stored in ``bits``."""
+        return cls(0, bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer in place.
+
+    Parameters
+    ----------
+    index : int
+        Position in ``Network.layers``.
+    config : AnyLayer
+        Its parameters.
+    inputs : tuple of int
+        Positions of the layers it reads; -1 is the network's input.
+    in_shapes, out_shape : Shape
+        (channels, height, width).
+    neuron : LifNeuron or None
+        Neuron behind it.
+    in_formats, out_format : Format
+        What its edges carry; the output is taken behind the neuron.
+    consumers : tuple of int
+        Layers that read it.
+    """
+
+    index: int
+    config: AnyLayer
+    inputs: tuple[int, ...]
+    in_shapes: tuple[Shape, ...]
+    out_shape: Shape
+    neuron: LifNeuron | None
+    in_formats: tuple[Format, ...]
+    out_format: Format
+    consumers: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return self.config.name
+
+    @property
+    def kind(self) -> str:
+        """Kind of the layer, as in its file."""
+        return self.config.kind
+
+    @property
+    def has_weights(self) -> bool:
+        """True for convolution and linear layers."""
+        return self.config.has_weights
+
+    @property
+    def geometry(self) -> ConvGeometry:
+        """Convolution shape of a layer with weights."""
+        if not isinstance(self.config, Conv2dLayer | Conv1dLayer | LinearLayer):
+            raise TypeError(f"layer {self.name!r} of kind {self.kind} has no convolution shape")
+        return self.config.geometry(self.in_shapes[0])
+
+    @property
+    def out_elements(self) -> int:
+        """Values per slot."""
+        channels, height, width = self.out_shape
+        return channels * height * width
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Layers in an order in which every input stands before its reader."""
+
+    name: str
+    input_shape: Shape
+    input_format: Format
+    layers: tuple[Layer, ...]
+
+    @property
+    def weight_layers(self) -> tuple[Layer, ...]:
+        """Layers with weights, first to last."""
+        return tuple(layer for layer in self.layers if layer.has_weights)
+
+    @property
+    def bare_gemms(self) -> bool:
+        """True for a list of independent matrix products."""
+        return all(isinstance(layer.config, GemmLayer) for layer in self.layers)
+
+    @property
+    def output(self) -> Layer:
+        """The readout: the last layer."""
+        return self.layers[-1]
+
+    @property
+    def parameters(self) -> int:
+        """Weights of all layers (normalisation adds two per channel)."""
+        weights = sum(layer.geometry.weights for layer in self.weight_layers)
+        return weights + sum(2 * layer.out_shape[0] for layer in self.layers if layer.kind == "batch_norm")
+
+    def layer(self, name: str) -> Layer:
+        """Layer of that name."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = tuple(layer.name for layer in self.layers)
+        raise ConfigError(f"no layer {name!r}", value=name, allowed=names, nearest=nearest(name, names))
+
+    def needs_input_gradient(self, layer: Layer) -> bool:
+        """True when a layer with weights, or a neuron, stands before this one."""
+        return any(self._trainable_before(index) for index in layer.inputs)
+
+    def _trainable_before(self, index: int) -> bool:
+        if index < 0:
+            return False
+        layer = self.layers[index]
+        return layer.has_weights or layer.kind == "batch_norm" or any(map(self._trainable_before, layer.inputs))
+
+
+def build_network(config: NetworkConfig, input_format: Format, current_bits: int) -> Network:
+    """Place the layers of a network file.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        The file's content.
+    input_format : Format
+        What the encoding delivers: spikes or analog values.
+    current_bits : int
+        Width of currents, where a layer passes them on without a neuron.
+
+    Raises
+    ------
+    ConfigError
+        For an empty network, duplicate or unknown names, or shapes that do not fit.
+    """
+    if not config.layers:
+        raise _error("the network has no layers", "list at least one layer")
+    gemms = [isinstance(layer, GemmLayer) for layer in config.layers]
+    if any(gemms) and not all(gemms):
+        raise _error("gemm layers are independent products and cannot be mixed with other kinds", "split the network")
+    inputs = _wire(config)
+    shapes: list[Shape] = []
+    source = _input_shape(config, all(gemms))
+    for layer, wires in zip(config.layers, inputs, strict=True):
+        shapes.append(layer.output_shape(tuple(source if i < 0 else shapes[i] for i in wires)))
+    consumers = [tuple(i for i, wires in enumerate(inputs) if j in wires) for j in range(len(inputs))]
+    _check_used(config, consumers)
+    neurons = [_neuron(config, index, consumers[index]) for index in range(len(inputs))]
+    formats: list[Format] = []
+    layers = []
+    for index, (layer, wires) in enumerate(zip(config.layers, inputs, strict=True)):
+        in_formats = tuple(input_format if i < 0 else formats[i] for i in wires)
+        formats.append(Format.integer(1) if neurons[index] else _passed_on(layer, in_formats, current_bits))
+        in_shapes = tuple(source if i < 0 else shapes[i] for i in wires)
+        layers.append(
+            Layer(index, layer, wires, in_shapes, shapes[index], neurons[index], in_formats, formats[index], consumers[index])
+        )
+    return Network(config.name, source, input_format, tuple(layers))
+
+
+def _error(message: str, remedy: str) -> ConfigError:
+    return ConfigError(message, where=Where(path="network.layers"), remedy=remedy)
+
+
+def _input_shape(config: NetworkConfig, bare: bool) -> Shape:
+    sizes = config.input
+    if bare:
+        return (1, 1, 1)
+    if not 1 <= len(sizes) <= 3:
+        raise ConfigError(
+            f"input must be [features], [channels, length] or [channels, height, width], got {list(sizes)}",
+            where=Where(path="network.input"),
+        )
+    if len(sizes) == 3:
+        return (sizes[0], sizes[1], sizes[2])
+    return (sizes[0], 1, sizes[1]) if len(sizes) == 2 else (sizes[0], 1, 1)
+
+
+def _wire(config: NetworkConfig) -> list[tuple[int, ...]]:
+    positions = {INPUT: -1}
+    wired: list[tuple[int, ...]] = []
+    for index, layer in enumerate(config.layers):
+        path = f"network.layers.{index}"
+        names = layer.inputs
+        if names is None:
+            wires: tuple[int, ...] = () if layer.input_count == 0 else (index - 1,)
+        else:
+            unknown = [name for name in names if name not in positions]
+            if unknown:
+                raise ConfigError(
+                    f"layer {layer.name!r} reads {unknown[0]!r}, which is not an earlier layer",
+                    where=Where(path=f"{path}.inputs"),
+                    value=unknown[0],
+                    allowed=tuple(positions),
+                    nearest=nearest(unknown[0], positions),
+                )
+            wires = tuple(positions[name] for name in names)
+        if len(wires) != layer.input_count:
+            raise ConfigError(
+                f"layer {layer.name!r} of kind {layer.kind} takes {layer.input_count} inputs, got {len(wires)}",
+                where=Where(path=f"{path}.inputs"),
+                remedy="name them: inputs: [first, second]",
+            )
+        if layer.name in positions:
+            raise ConfigError(f"two layers are called {layer.name!r}", where=Where(path=f"{path}.name"), value=layer.name)
+        positions[layer.name] = index
+        wired.append(wires)
+    return wired
+
+
+def _check_used(config: NetworkConfig, consumers: list[tuple[int, ...]]) -> None:
+    for index, layer in enumerate(config.layers[:-1]):
+        if not consumers[index] and not isinstance(layer, GemmLayer):
+            where = Where(path=f"network.layers.{index}")
+            raise ConfigError(f"nothing reads layer {layer.name!r}", where=where, remedy="only the last layer is an output")
+
+
+def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> LifNeuron | None:
+    layer = config.layers[index]
+    if layer.neuron == "none":
+        return None
+    if isinstance(layer.neuron, LifNeuron):
+        return layer.neuron
+    sums = all(config.layers[i].kind in ("batch_norm", "add") for i in consumers)
+    if not layer.carries_current or not consumers or sums:
+        return None
+    if config.neuron is None:
+        raise ConfigError(
+            f"layer {layer.name!r} needs a neuron and the network names none",
+            where=Where(path="network.neuron"),
+            remedy="add neuron: {kind: lif, ...} to the network, or neuron: none to the layer",
+        )
+    return config.neuron
+
+
+def _passed_on(layer: AnyLayer, in_formats: tuple[Format, ...], current_bits: int) -> Format:
+    """Format behind a layer without a neuron."""
+    if layer.kind == "add":
+        levels = [f.levels for f in in_formats]
+        return Format.integer(sum(levels)) if all(levels) else Format.real(current_bits)
+    if layer.carries_current or not in_formats:
+        return Format.real(current_bits)
+    first = in_formats[0]
+    if isinstance(layer, PoolLayer) and layer.kind == "avg_pool" and first.levels:
+        rows, columns, _, _ = layer.window()
+        return Format.integer(first.levels * rows * columns)
+    return first
