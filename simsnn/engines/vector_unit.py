@@ -1,0 +1,86 @@
+"""Neuron vector unit: L lanes, initiation interval II, latency d, time outer or inner.
+
+Source: docs/machines section 6. Timing lives in ``vector_unit_plan.py``; its register-level twin
+in ``simsnn/reference/vector_unit.py``; their comparison in ``vector_unit_check.py``. Neuron
+updates, pooling, residual adds, normalisation, loss, weight update and scatter-adds run here.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from simsnn.energy.parts import AreaPart, AreaUnit
+from simsnn.engines.base import Refusal
+from simsnn.engines.vector_unit_config import VectorUnitConfig
+from simsnn.engines.vector_unit_plan import VectorPlan, cut_units
+from simsnn.errors import UnsupportedOperation
+from simsnn.workload.operation import Operation, VectorOperation
+
+
+class VectorUnit:
+    """A vector unit of the machine; stateless, every operation gets a plan of its own.
+
+    Parameters
+    ----------
+    config : VectorUnitConfig
+        Its strict configuration.
+    """
+
+    kind: ClassVar[str] = "vector_unit"
+    model_version: ClassVar[int] = 1
+    config_type: ClassVar[type[VectorUnitConfig]] = VectorUnitConfig
+
+    def __init__(self, config: VectorUnitConfig) -> None:
+        self.config = config
+        self.name = config.name
+
+    @property
+    def needs_all_steps(self) -> bool:
+        """True when the currents of all T must exist before a block starts (``t_inner``): layer-by-layer only."""
+        return self.config.order == "t_inner"
+
+    def supports(self, operation: Operation) -> Refusal | None:
+        """Refuse matrix products and operations without elements or steps."""
+        if not isinstance(operation, VectorOperation):
+            return Refusal("a vector unit does no matrix products", "map this pass to an array")
+        if operation.elements < 1 or operation.steps < 1:
+            size = f"{operation.elements} elements in {operation.steps} steps"
+            return Refusal(f"{size} are no work", "drop the operation")
+        return None
+
+    def most_blocks(self, operation: VectorOperation) -> int:
+        """Largest number of chunks that an operation can be cut into."""
+        return cut_units(self.config, operation)
+
+    def plan(self, operation: Operation, blocks: int = 1) -> VectorPlan:
+        """Cut an operation into ``blocks`` balanced chunks.
+
+        Raises
+        ------
+        UnsupportedOperation
+            If ``supports`` refuses it.
+        CapacityError
+            If it cannot be cut into that many chunks.
+        """
+        refusal = self.supports(operation)
+        if refusal is not None or not isinstance(operation, VectorOperation):
+            reason = refusal or Refusal("not a vector operation")
+            raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
+        return VectorPlan(self.config, operation, blocks)
+
+    def area_parts(self, bits: int, state_bits: int) -> tuple[AreaPart, ...]:
+        """Hardware of the unit at a datapath and state width.
+
+        Assumes one multiplier and one adder per operation per cycle and lane (compare and select
+        use the adder), ``pipeline_cycles`` registers per lane, and for ``t_inner`` a register
+        file of ``block_slots`` states per lane. Dividers, roots and tables are not included.
+        """
+        lanes, operators = self.config.lanes, self.config.lanes * self.config.ops_per_cycle
+        parts = [
+            AreaPart(self.name, AreaUnit.MULTIPLY, (bits, bits), operators),
+            AreaPart(self.name, AreaUnit.ADD, (bits,), operators),
+            AreaPart(self.name, AreaUnit.REGISTER, (bits,), lanes * self.config.pipeline_cycles),
+        ]
+        if self.config.order == "t_inner" and self.config.block_slots and state_bits:
+            parts.append(AreaPart(self.name, AreaUnit.REGISTER, (state_bits,), lanes * self.config.block_slots))
+        return tuple(parts)

@@ -1,0 +1,261 @@
+"""How one vector operation runs on the vector unit: chunks, their tiles, their time.
+
+Equations (docs/machines section 6), for a block of r issue slots, T steps, interval II, latency d:
+the block occupies the issue stage for ``(T - 1) * max(r * II, d) + r * II`` edges, and its last
+result is registered ``d - II`` edges later. A chunk is cut into blocks of ``block_slots``
+(``t_inner``) or is one block (``t_outer``); blocks and chunks follow one another in one pipeline,
+which drains once, after the last of them.
+
+Assumptions: a pass occupies its lane for II edges (booked ``stream``); edges in which the next
+slot of a block waits for its own state of the step before are booked ``reload``, since the state
+is the stationary operand of this machine; the operands of a chunk lie in SRAM before its first
+issue. Proof: ``tests/reference/test_vector_unit.py`` (plan = register-level reference, values,
+cycles, parts, counts) and ``tests/property/test_vector_unit.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from simsnn.costs import Action, ActionCounts, ActionKey, CycleBreakdown, EngineCost, OperandClass
+from simsnn.engines.base import PortDemand, State, Tile
+from simsnn.engines.vector_unit_config import VectorUnitConfig
+from simsnn.errors import CapacityError
+from simsnn.workload.operation import Operand, TaskPart, VectorOperation
+
+FREE, RESULT_END, ISSUES, RELOAD, STALL = range(5)
+"""Layout of the state: next free issue edge, last result, issues so far, recurrence waits, waits for ready."""
+
+_REDUCING = frozenset({TaskPart.NORMALISATION, TaskPart.LOSS})
+
+
+@dataclass(frozen=True, slots=True)
+class StateAccess:
+    """Elements of recurrent state that an operation reads from and writes to the state buffer."""
+
+    role: OperandClass
+    bits: int
+    read_elements: int
+    written_elements: int
+
+
+def balanced_cut(units: int, blocks: int) -> tuple[int, ...]:
+    """Bounds of ``blocks`` consecutive runs of ``units``, whose sizes differ by at most one."""
+    return tuple(units * block // blocks for block in range(blocks + 1))
+
+
+def cut_units(config: VectorUnitConfig, operation: VectorOperation) -> int:
+    """Pieces an operation can be cut into: samples, single slots if nothing recurs, or issue slots of weights."""
+    if operation.slots == 1:
+        return -(-operation.elements // config.lanes)
+    return operation.slots if operation.steps == 1 else max(1, operation.slots // operation.timesteps)
+
+
+@dataclass(frozen=True)
+class VectorPlan:
+    """One vector operation on one vector unit, cut into ``blocks`` balanced chunks.
+
+    Parameters
+    ----------
+    config : VectorUnitConfig
+        The unit.
+    operation : VectorOperation
+        The work.
+    blocks : int
+        Number of chunks; cut at sample boundaries where the operation has slots (at single
+        slots where nothing recurs and there are more chunks than samples), else at multiples
+        of ``lanes`` elements, so that cutting weights adds no issue.
+
+    Raises
+    ------
+    CapacityError
+        If the operation cannot be cut into that many chunks.
+    """
+
+    config: VectorUnitConfig
+    operation: VectorOperation
+    blocks: int = 1
+
+    def __post_init__(self) -> None:
+        most = cut_units(self.config, self.operation)
+        if not 1 <= self.blocks <= most:
+            task = f"{self.operation.layer} {self.operation.pass_} {self.operation.part}"
+            levers = ("a larger buffer, so that fewer chunks do", "a larger batch")
+            message = f"{task} cannot be cut so finely"
+            raise CapacityError(message, demand=self.blocks, bound=most, unit="chunks", levers=levers)
+
+    @cached_property
+    def interval(self) -> int:
+        """Initiation interval II in edges."""
+        return self.config.interval(self.operation.counts)
+
+    @cached_property
+    def latency(self) -> int:
+        """Latency d in edges."""
+        return self.config.latency(self.operation.counts)
+
+    @cached_property
+    def _units(self) -> int:
+        samples = max(1, self.operation.slots // self.operation.timesteps)
+        if self.operation.slots > 1 and self.blocks <= samples:
+            return samples
+        return cut_units(self.config, self.operation)
+
+    @cached_property
+    def _unit_bounds(self) -> tuple[int, ...]:
+        return balanced_cut(self._units, self.blocks)
+
+    @cached_property
+    def chunk_elements(self) -> tuple[int, ...]:
+        """Elements of one step in each chunk; they add up to the operation's."""
+        elements, lanes = self.operation.elements, self.config.lanes
+        if self.operation.slots == 1:
+            bounds = [min(elements, unit * lanes) for unit in self._unit_bounds]
+        else:
+            bounds = [elements * unit // self._units for unit in self._unit_bounds]
+        return tuple(after - before for before, after in pairwise(bounds))
+
+    @property
+    def chunk_count(self) -> int:
+        """Number of chunks."""
+        return self.blocks
+
+    def issue_slots(self, chunk: int) -> int:
+        """Issue slots n of one step of a chunk: ceil(elements / lanes)."""
+        return -(-self.chunk_elements[chunk] // self.config.lanes)
+
+    def issues(self, chunk: int) -> int:
+        """Issue edges of a chunk, which a slow buffer stretches."""
+        return self.issue_slots(chunk) * self.operation.steps
+
+    def resident_slots(self, chunk: int) -> int:
+        """Issue slots of a full resident block: ``block_slots``, or the whole chunk in ``t_outer``."""
+        if self.config.order == "t_outer" or self.config.block_slots is None:
+            return max(1, self.issue_slots(chunk))
+        return self.config.block_slots
+
+    def needs(self, chunk: int) -> tuple[Tile, ...]:
+        """Tiles read by a chunk; an operand without slots is needed whole by every chunk."""
+        return tuple(self._tile(operand, chunk) for operand in self.operation.reads)
+
+    def leaves(self, chunk: int) -> tuple[Tile, ...]:
+        """Tiles complete with a chunk; an operand that cannot be cut is complete with the last one."""
+        last = chunk == self.blocks - 1
+        return tuple(self._tile(o, chunk) for o in self.operation.writes if last or self._cuts(o))
+
+    def _cuts(self, operand: Operand) -> bool:
+        return self.operation.slots == 1 or operand.slots % self._units == 0
+
+    def _tile(self, operand: Operand, chunk: int) -> Tile:
+        if not self._cuts(operand):
+            return Tile(operand.tensor, operand.role, (0, operand.slots), operand.bytes)
+        bounds = self._unit_bounds[chunk : chunk + 2]
+        if self.operation.slots > 1:
+            start, end = (operand.slots * unit // self._units for unit in bounds)
+            return Tile(operand.tensor, operand.role, (start, end), (end - start) * operand.slot_bytes)
+        # weights: element ranges; rounding the cumulative bits keeps the sum of the pieces exact
+        start, end = (operand.elements * unit // self._units for unit in bounds)
+        first, last = ((element * operand.bits + 7) // 8 for element in (start, end))
+        return Tile(operand.tensor, operand.role, (start, end), last - first)
+
+    @property
+    def state_role(self) -> OperandClass:
+        """Where recurrent state lives: membrane forward, carried gradient backward."""
+        return OperandClass.GRADIENTS if self.operation.reverse else OperandClass.MEMBRANE
+
+    def state_bytes(self, chunk: int) -> int:
+        """State that must lie in the state buffer while a chunk runs (docs/machines section 7: fit)."""
+        return (self.chunk_elements[chunk] * self.operation.state_bits + 7) // 8
+
+    @property
+    def state_access(self) -> StateAccess | None:
+        """State read and written: every step in ``t_outer``, once per element in ``t_inner``."""
+        if not self.operation.state_bits:
+            return None
+        touches = self.operation.steps if self.config.order == "t_outer" else 1
+        elements = self.operation.elements * touches
+        return StateAccess(self.state_role, self.operation.state_bits, elements, elements)
+
+    def port_demand(self) -> tuple[PortDemand, ...]:
+        """Elements taken and given at an issue edge, per operand, and the state in ``t_outer``."""
+        done = self.operation.elements * self.operation.steps
+        reads, writes = self.operation.reads, self.operation.writes
+        demand = [PortDemand(o.role, self._per_issue(o.elements, done), 0, o.bits) for o in reads if o.elements]
+        demand += [PortDemand(o.role, 0, self._per_issue(o.elements, done), o.bits) for o in writes if o.elements]
+        if self.operation.state_bits and self.config.order == "t_outer":
+            width = min(self.config.lanes, self.operation.elements)
+            demand.append(PortDemand(self.state_role, width, width, self.operation.state_bits))
+        return tuple(demand)
+
+    def _per_issue(self, elements: int, done: int) -> int:
+        return -(-min(self.config.lanes, self.operation.elements) * elements // done)
+
+    def start(self) -> State:
+        """Empty pipeline at time 0."""
+        return np.zeros(5, dtype=np.int64)
+
+    def advance(self, state: State, chunk: int, ready: int) -> tuple[int, int]:
+        """Run one chunk; see :class:`simsnn.engines.base.Plan`."""
+        first = max(int(state[FREE]), ready)
+        state[STALL] += first - state[FREE]
+        reload_cycles = self._reload_cycles(chunk)
+        state[ISSUES] += self.issues(chunk)
+        state[RELOAD] += reload_cycles
+        issue_end = first + self.issues(chunk) * self.interval + reload_cycles
+        result_end = issue_end + self.latency - self.interval
+        state[FREE] = issue_end
+        state[RESULT_END] = result_end
+        return issue_end, result_end
+
+    def _reload_cycles(self, chunk: int) -> int:
+        """Edges of a chunk in which a block waits for its own state of the step before."""
+        slots, block = self.issue_slots(chunk), self.resident_slots(chunk)
+        full, rest = (slots - 1) // block, (slots - 1) % block + 1
+        waits = full * max(0, self.latency - block * self.interval) + max(0, self.latency - rest * self.interval)
+        return (self.operation.steps - 1) * waits
+
+    def parts(self, state: State) -> CycleBreakdown:
+        """Parts of all cycles up to the last result."""
+        return CycleBreakdown(
+            stream=int(state[ISSUES]) * self.interval,
+            reload=int(state[RELOAD]),
+            stall=int(state[STALL]),
+            drain=int(state[RESULT_END] - state[FREE]),
+        )
+
+    def cost(self) -> EngineCost:
+        """Cycles with nothing to wait for, action counts, and what is approximate."""
+        state = self.start()
+        for chunk in range(self.blocks):
+            self.advance(state, chunk, 0)
+        return EngineCost(self.parts(state), self.actions(), approximations=self._approximations())
+
+    def actions(self) -> ActionCounts:
+        """Arithmetic at the operation's width, one pipeline register per edge in the lane, resident state."""
+        operation = self.operation
+        done, bits, counts = operation.elements * operation.steps, operation.bits, operation.counts
+        pairs = [
+            (ActionKey("lane", Action.ADD, bits), counts.add * done),
+            (ActionKey("lane", Action.MULTIPLY, bits, bits), counts.multiply * done),
+            (ActionKey("lane", Action.COMPARE, bits), counts.compare * done),
+            (ActionKey("lane", Action.SELECT, bits), counts.select * done),
+            (ActionKey("lane", Action.LOOKUP, bits), counts.lookup * done),
+            (ActionKey("lane", Action.DIVIDE, bits), counts.divide * done),
+            (ActionKey("lane", Action.SQUARE_ROOT, bits), counts.square_root * done),
+            (ActionKey("lane", Action.REGISTER_WRITE, bits), self.latency * done),
+        ]
+        if operation.state_bits and self.config.order == "t_inner":
+            pairs.append((ActionKey("lane_state", Action.REGISTER_READ, operation.state_bits), done))
+            pairs.append((ActionKey("lane_state", Action.REGISTER_WRITE, operation.state_bits), done))
+        return ActionCounts.of(*pairs)
+
+    def _approximations(self) -> tuple[str, ...]:
+        if self.operation.part is TaskPart.SCATTER:
+            return ("vector unit: scatter-adds to one address closer than the pipeline latency are not held back",)
+        if self.operation.part in _REDUCING:
+            return ("vector unit: the reduction tree across lanes adds no cycles",)
+        return ()
