@@ -123,13 +123,16 @@ class Lowered:
     phase : Phase or None
         Phase of the input pixels it computes; None except for ``BLowering.PHASES``.
     gather : Gather
-        Reads the left operand (in pass W its transpose) out of the stored tensor.
+        Reads the left operand (its transpose, if ``transposed``) out of the stored tensor.
+    transposed : bool
+        True in pass W: rows m are the gather's columns, and k its rows.
     """
 
     gemm: Gemm
     group: int
     phase: Phase | None
     gather: Gather
+    transposed: bool
 
 
 def _residues(
@@ -255,7 +258,7 @@ def lowered(geometry: ConvGeometry, pass_: Pass, b_lowering: BLowering, slots: i
         for phase, gather in gathers(geometry, pass_, b_lowering):
             rows, columns = slots * gather.pixels, gather.columns
             gemm = Gemm(columns, rows, n) if pass_ is Pass.W else Gemm(rows, columns, n)
-            products.append(Lowered(gemm, group, phase, gather))
+            products.append(Lowered(gemm, group, phase, gather, pass_ is Pass.W))
     return tuple(products)
 
 
