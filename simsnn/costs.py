@@ -225,6 +225,6 @@ class EngineCost:
 
     def __add__(self, other: EngineCost) -> EngineCost:
         merged = tuple(dict.fromkeys(self.approximations + other.approximations))
-        return EngineCost(self.cycles + other.cycles, self.actions + other.actions, self.traffic + other.traffic, merged)
-
-
+        return EngineCost(
+            self.cycles + other.cycles, self.actions + other.actions, self.traffic + other.traffic, merged
+        )

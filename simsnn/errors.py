@@ -124,7 +124,9 @@ class CapacityError(SimsnnError):
 
     kind = "capacity"
 
-    def __init__(self, message: str, *, demand: int, bound: int, unit: str, levers: tuple[str, ...], where: Where = Where()) -> None:
+    def __init__(
+        self, message: str, *, demand: int, bound: int, unit: str, levers: tuple[str, ...], where: Where = Where()
+    ) -> None:
         text = f"{message}: needs {demand:,} {unit}, has {bound:,} {unit}"
         super().__init__(text, where=where, value=f"{demand} {unit}", remedy="to make it fit: " + "; ".join(levers))
         self.demand = demand

@@ -35,7 +35,7 @@ _BASE_UNITS = (
     "um = [length]",
     "cycle = [clock] = cycle = cycles",
 )
-_SCALED_UNITS = {
+_SCALED_UNITS: dict[str, dict[str, float]] = {
     "B": {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30},
     "1 / second": {"Hz": 1, "kHz": 10**3, "MHz": 10**6, "GHz": 10**9},
     "second": {"ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3},
@@ -64,12 +64,12 @@ class Dimension(Enum):
     @property
     def unit(self) -> str:
         """Unit in which the inside of simsnn holds this dimension."""
-        return self.value[0]
+        return str(self.value[0])
 
     @property
     def accepted(self) -> tuple[str, ...]:
         """Units that YAML may use for this dimension."""
-        return self.value[1]
+        return tuple(self.value[1])
 
 
 class QuantityError(ValueError):
@@ -82,10 +82,10 @@ class QuantityError(ValueError):
 
 
 @cache
-def _registry() -> pint.UnitRegistry:
+def _registry() -> pint.UnitRegistry[float]:
     import pint
 
-    registry: pint.UnitRegistry = pint.UnitRegistry(None, cache_folder=None)
+    registry: pint.UnitRegistry[float] = pint.UnitRegistry(None, cache_folder=None)
     registry.load_definitions(list(_BASE_UNITS))
     for base, scaled in _SCALED_UNITS.items():
         for name, factor in scaled.items():

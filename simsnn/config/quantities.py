@@ -11,16 +11,28 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from simsnn.errors import nearest
 from simsnn.units import Dimension, QuantityError, format_quantity, parse_quantity
 
 
 class StrictModel(BaseModel):
     """Base of every configuration model: unknown keys refused, frozen, no silent coercion."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            for key in data:
+                if key not in known and key not in cls.model_fields:
+                    context = {"key": str(key), "allowed": tuple(sorted(known)), "nearest": nearest(str(key), known)}
+                    raise PydanticCustomError("unknown_key", "unknown key {key!r}", context)
+        return data
 
 
 def _reader(dimension: Dimension, *, whole: bool, positive: bool) -> Callable[[Any], Any]:

@@ -78,7 +78,7 @@ class Conv2dLayer(LayerConfig):
             )
         if geometry.out_h < 1 or geometry.out_w < 1:
             raise self.refuse(
-                f"kernel {geometry.kernel_h}x{geometry.kernel_w} does not fit the {geometry.in_h}x{geometry.in_w} input",
+                f"kernel {geometry.kernel_h}x{geometry.kernel_w} exceeds the {geometry.in_h}x{geometry.in_w} input",
                 "add padding or use a smaller kernel",
             )
         return (self.channels, geometry.out_h, geometry.out_w)
@@ -206,7 +206,9 @@ class AddLayer(LayerConfig):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if inputs[0] != inputs[1]:
-            raise self.refuse(f"cannot add shapes {inputs[0]} and {inputs[1]}", "put a 1x1 convolution on the shorter path")
+            raise self.refuse(
+                f"cannot add shapes {inputs[0]} and {inputs[1]}", "put a 1x1 convolution on the shorter path"
+            )
         return inputs[0]
 
 
@@ -220,7 +222,7 @@ class GemmLayer(LayerConfig):
 
     input_count: ClassVar[int] = 0
 
-    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:  # noqa: ARG002 - a product reads no layer
         return (self.n, self.m, 1)
 
 

@@ -214,7 +214,17 @@ def build_network(config: NetworkConfig, input_format: Format, current_bits: int
         formats.append(Format.integer(1) if neurons[index] else _passed_on(layer, in_formats, current_bits))
         in_shapes = tuple(source if i < 0 else shapes[i] for i in wires)
         layers.append(
-            Layer(index, layer, wires, in_shapes, shapes[index], neurons[index], in_formats, formats[index], consumers[index])
+            Layer(
+                index,
+                layer,
+                wires,
+                in_shapes,
+                shapes[index],
+                neurons[index],
+                in_formats,
+                formats[index],
+                consumers[index],
+            )
         )
     return Network(config.name, source, input_format, tuple(layers))
 
@@ -263,7 +273,9 @@ def _wire(config: NetworkConfig) -> list[tuple[int, ...]]:
                 remedy="name them: inputs: [first, second]",
             )
         if layer.name in positions:
-            raise ConfigError(f"two layers are called {layer.name!r}", where=Where(path=f"{path}.name"), value=layer.name)
+            raise ConfigError(
+                f"two layers are called {layer.name!r}", where=Where(path=f"{path}.name"), value=layer.name
+            )
         positions[layer.name] = index
         wired.append(wires)
     return wired
@@ -273,7 +285,9 @@ def _check_used(config: NetworkConfig, consumers: list[tuple[int, ...]]) -> None
     for index, layer in enumerate(config.layers[:-1]):
         if not consumers[index] and not isinstance(layer, GemmLayer):
             where = Where(path=f"network.layers.{index}")
-            raise ConfigError(f"nothing reads layer {layer.name!r}", where=where, remedy="only the last layer is an output")
+            raise ConfigError(
+                f"nothing reads layer {layer.name!r}", where=where, remedy="only the last layer is an output"
+            )
 
 
 def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> LifNeuron | None:

@@ -33,6 +33,7 @@ class TaskPart(StrEnum):
     SYNAPSE = "synapse"
     NEURON = "neuron"
     POOL = "pool"
+    STATISTICS = "statistics"
     NORMALISATION = "normalisation"
     RESIDUAL = "residual"
     LOSS = "loss"

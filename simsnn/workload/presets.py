@@ -47,7 +47,14 @@ def _document(name: str, shape: tuple[int, ...], layers: list[Document]) -> Docu
 
 
 def _conv(name: str, channels: int, *, kernel: int = 3, stride: int = 1, padding: int = 1) -> Document:
-    return {"name": name, "kind": "conv2d", "channels": channels, "kernel": kernel, "stride": stride, "padding": padding}
+    return {
+        "name": name,
+        "kind": "conv2d",
+        "channels": channels,
+        "kernel": kernel,
+        "stride": stride,
+        "padding": padding,
+    }
 
 
 def _with_norm(layer: Document, norm: bool) -> list[Document]:

@@ -1,0 +1,116 @@
+"""The experiment: every choice of a run as one strict, frozen model.
+
+The models of the components (layers, neurons, engines, memories, schedules, training) are
+composed here; this module owns only what belongs to no component.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simsnn.config.hardware import HardwareConfig
+from simsnn.config.quantities import Count, Index, Name, StrictModel, WidthBits
+from simsnn.engines.systolic_config import Dataflow
+from simsnn.schedule.registry import ScheduleConfig
+from simsnn.training.config import ActivityConfig
+from simsnn.workload.encoding import Encoding
+from simsnn.workload.network import NetworkConfig
+from simsnn.workload.operation import Pass
+
+Level = Literal["closed_form", "critical_path", "event"]
+
+
+class WorkloadConfig(StrictModel):
+    """How much of the network is run: time steps, batch, which passes, how inputs become spikes."""
+
+    timesteps: Count = 1
+    batch: Count = 1
+    passes: tuple[Pass, ...] = (Pass.F, Pass.B, Pass.W, Pass.U)
+    encoding: Encoding = Encoding.DIRECT
+
+    @model_validator(mode="after")
+    def _passes_make_sense(self) -> WorkloadConfig:
+        if not self.passes:
+            raise ValueError("passes must name at least one of F, B, W, U")
+        if len(set(self.passes)) != len(self.passes):
+            raise ValueError("a pass is listed twice")
+        extra = set(self.passes) & {Pass.I, Pass.R}
+        if extra:
+            raise ValueError(f"pass {sorted(extra)[0]} needs a neuron model that asks for it; lif does not")
+        return self
+
+
+class PrecisionConfig(StrictModel):
+    """Stored width of each operand class; values are rounded to it only with ``quantise: true``."""
+
+    input: WidthBits = 8
+    weight: WidthBits = 8
+    membrane: WidthBits = 16
+    gradient: WidthBits = 16
+    partial_sum: WidthBits = 32
+    optimizer_state: WidthBits = 32
+    quantise: bool = False
+
+
+class EngineChoice(StrictModel):
+    """Which engine runs a pass, and in which dataflow where the engine offers several."""
+
+    engine: Name
+    dataflow: Dataflow | None = None
+
+
+class PassMapping(StrictModel):
+    """Pass to engine; ``neuron`` covers every other vector task (pooling, normalisation, loss, encoding)."""
+
+    F: EngineChoice | None = None
+    B: EngineChoice | None = None
+    W: EngineChoice | None = None
+    U: EngineChoice | None = None
+    I: EngineChoice | None = None  # noqa: E741 - the name of the inverse pass in the contract
+    R: EngineChoice | None = None
+    neuron: EngineChoice | None = None
+
+    def choice(self, pass_: Pass) -> EngineChoice | None:
+        """Choice for the synapse product of a pass."""
+        choice: EngineChoice | None = getattr(self, pass_.value)
+        return choice
+
+
+class MappingConfig(PassMapping):
+    """Mapping of the whole network, with overrides per layer."""
+
+    layers: dict[Name, PassMapping] = Field(default_factory=dict)
+
+
+class SimulationConfig(StrictModel):
+    """How closely to look: closed form, critical path without contention, or the event engine."""
+
+    level: Level = "event"
+    trace: bool = True
+
+
+class EnergyConfig(StrictModel):
+    """Names of the price tables; naming several is the statement that their sources are mixed."""
+
+    arithmetic: Name = "horowitz_45nm"
+    sram: Name = "cacti7_lstp"
+    dram: Name = "ddr4_2400"
+
+
+class ExperimentConfig(StrictModel):
+    """One run, completely."""
+
+    schema_: Annotated[Literal["simsnn/experiment/1"], Field(alias="schema")]
+    name: Name
+    seed: Index = 0
+    network: NetworkConfig
+    workload: WorkloadConfig = WorkloadConfig()
+    precision: PrecisionConfig = PrecisionConfig()
+    activity: ActivityConfig | None = None
+    hardware: HardwareConfig
+    mapping: MappingConfig
+    schedule: ScheduleConfig
+    simulation: SimulationConfig = SimulationConfig()
+    energy: EnergyConfig = EnergyConfig()

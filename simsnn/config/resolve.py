@@ -1,0 +1,169 @@
+"""From files and overrides to one strict, frozen object, or one clear message.
+
+The strict models validate; this module turns a validation failure into a ``ConfigError`` with
+file, line, dotted path, value, what is allowed, the nearest match and a remedy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from simsnn.config.loader import Document, compose, override, preset_folder, preset_names, read_yaml
+from simsnn.errors import ConfigError, nearest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_document(source: str | Path, overrides: tuple[str, ...] = ()) -> Document:
+    """Read an experiment file (or the name of a shipped one), compose it, apply the overrides.
+
+    Parameters
+    ----------
+    source : str or Path
+        A YAML file, or the name of a preset experiment such as ``quickstart``.
+    overrides : tuple of str
+        ``PATH=VALUE``, applied in order to the composed document.
+    """
+    path = Path(source)
+    if not path.exists() and path.suffix == "" and len(path.parts) == 1:
+        path = _preset_experiment(str(source))
+    document = compose(read_yaml(path), path.parent)
+    for assignment in overrides:
+        override(document, assignment)
+    if any("." not in o.split("=")[0] or o.split("=")[0].endswith((".file", ".preset")) for o in overrides):
+        compose(document, Path.cwd())
+    return document
+
+
+def _preset_experiment(name: str) -> Path:
+    names = preset_names("experiments")
+    if name not in names:
+        close = nearest(name, names)
+        raise ConfigError(f"no file and no preset experiment {name!r}", value=name, allowed=names, nearest=close)
+    return preset_folder() / "experiments" / f"{name}.yaml"
+
+
+def build(model: type[Model], document: Document, root: tuple[str | int, ...] = ()) -> Model:
+    """Validate the document (or the part of it at ``root``) strictly.
+
+    Raises
+    ------
+    ConfigError
+        The first thing that is wrong, with its place.
+    """
+    part = document.tree
+    for step in root:
+        part = part[step]
+    try:
+        return model.model_validate_json(json.dumps(part))
+    except ValidationError as error:
+        raise _explain(error, document, root) from None
+
+
+def canonical(model: BaseModel) -> str:
+    """Sorted, compact JSON of a resolved model: the pre-image of its hash."""
+    return json.dumps(
+        model.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True, separators=(",", ":")
+    )
+
+
+def content_hash(text: str) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_RANK = {"unknown_key": 0, "quantity": 1, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 3}
+
+
+def _explain(error: ValidationError, document: Document, root: tuple[str | int, ...]) -> ConfigError:
+    """The first problem; unknown keys before the missing keys they usually cause."""
+    problems = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 2))
+    first = problems[0]
+    path = root + _real_path(document, root, first["loc"])
+    context = first.get("ctx", {})
+    kind = first["type"]
+    if kind == "missing":
+        key = str(first["loc"][-1])
+        return ConfigError(
+            f"missing key {key!r}",
+            where=document.where((*path, key) if path[-1:] != (key,) else path),
+            remedy=f"add {key}: ... here; `simsnn schema` shows what it takes",
+        )
+    if kind == "unknown_key":
+        path = (*path, context["key"])
+        return ConfigError(
+            f"unknown key {context['key']!r}",
+            where=document.where(path),
+            value=context["key"],
+            allowed=tuple(context["allowed"]),
+            nearest=context["nearest"],
+        )
+    value = _value_at(document, path)
+    message, allowed, close = _wording(kind, first, context, value)
+    return ConfigError(message, where=document.where(path), value=value, allowed=allowed, nearest=close)
+
+
+def _wording(kind: str, problem: Any, context: Any, value: Any) -> tuple[str, tuple[str, ...], str | None]:
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        allowed = _quoted(str(context.get("expected_tags", "")))
+        found = value.get("kind") if isinstance(value, dict) else value
+        if kind == "union_tag_not_found":
+            return ("missing key 'kind'", allowed, None)
+        return (f"unknown kind {found!r}", allowed, nearest(str(found), allowed))
+    if kind in ("literal_error", "enum"):
+        allowed = _quoted(str(context.get("expected", "")))
+        return (f"{value!r} is not allowed here", allowed, nearest(str(value), allowed))
+    allowed = tuple(context.get("allowed", ()))
+    message = str(problem["msg"])
+    if kind == "quantity":
+        return (message, allowed, context.get("nearest"))
+    words = {
+        "greater_than": f"{value!r} must be greater than {context.get('gt')}",
+        "greater_than_equal": f"{value!r} must be at least {context.get('ge')}",
+        "less_than": f"{value!r} must be less than {context.get('lt')}",
+        "less_than_equal": f"{value!r} must be at most {context.get('le')}",
+        "int_type": f"{value!r} is not a whole number",
+        "int_from_float": f"{value!r} is not a whole number",
+        "bool_type": f"{value!r} is not true or false",
+        "string_type": f"{value!r} is not a text",
+        "float_type": f"{value!r} is not a number",
+    }
+    message = message.removeprefix("Value error, ")
+    return (words.get(kind, f"{message[:1].lower()}{message[1:]} (found {_short(value)})"), allowed, None)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _quoted(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split("'")[1::2] if part)
+
+
+def _real_path(document: Document, root: tuple[str | int, ...], loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Drop the union tags that pydantic puts between the keys of the document."""
+    node = document.tree
+    for step in root:
+        node = node[step]
+    path: list[str | int] = []
+    for step in loc:
+        if isinstance(node, dict) and str(step) in node:
+            node = node[str(step)]
+            path.append(str(step))
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+            path.append(step)
+    return tuple(path)
+
+
+def _value_at(document: Document, path: tuple[str | int, ...]) -> Any:
+    node = document.tree
+    for step in path:
+        node = node[step]
+    return node

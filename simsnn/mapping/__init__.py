@@ -1,0 +1,1 @@
+"""Which engine runs what, in which chunks: operations in, task graph out."""

@@ -1,0 +1,131 @@
+"""Choosing how an operation is cut into chunks: the cheapest candidate that fits.
+
+The candidates do not depend on the buffer sizes; a size only rules candidates out. So a larger
+buffer can only add candidates, and by the cost used here never makes an operation slower
+(``tests/property/test_blocking.py``). The cost is the operation alone on the machine: one DRAM
+channel in order, double buffers, nothing else running.
+
+An SRAM that several engines use is shared evenly among them, and a double-buffered share is
+halved again: that much a chunk may occupy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from simsnn.engines.base import Plan
+from simsnn.errors import CapacityError, Where
+from simsnn.mapping.machine import Machine
+from simsnn.mapping.transfers import ChunkMoves, chunk_moves
+from simsnn.memory.dram import FixedRateDram
+from simsnn.workload.operation import Operation
+
+MOST_CHUNKS = 4096
+"""Candidates with more chunks are not considered: their transfers are too small to matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Bytes that one chunk of one engine may occupy in each SRAM."""
+
+    bytes_: tuple[int, ...]
+    sharers: tuple[int, ...]
+
+    @classmethod
+    def of(cls, machine: Machine, users: tuple[frozenset[int], ...], engine: int) -> Shares:
+        """Even shares; ``users`` holds, per SRAM, the engines that touch it."""
+        sharers = tuple(max(1, len(who | {engine})) for who in users)
+        sizes = tuple(s.chunk_bytes // n for s, n in zip(machine.srams, sharers, strict=True))
+        return cls(sizes, sharers)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plan that fits, its moves, and its cost alone on the machine."""
+
+    plan: Plan
+    moves: tuple[ChunkMoves, ...]
+    cycles: int
+
+
+def choose(operation: Operation, candidates: Iterable[Plan], machine: Machine, shares: Shares) -> Choice:
+    """Cheapest feasible candidate; the first of equals.
+
+    Raises
+    ------
+    CapacityError
+        If none fits: names the SRAM, what the smallest chunk needs, and what would make it fit.
+    """
+    best: Choice | None = None
+    tightest: tuple[int, int] | None = None
+    for plan in candidates:
+        if best is not None and plan.chunk_count > MOST_CHUNKS:
+            break
+        moves = chunk_moves(plan, machine)
+        excess = _worst_excess(moves, shares)
+        if excess is not None:
+            tightest = excess if tightest is None else min(tightest, excess, key=lambda e: e[1] / shares.bytes_[e[0]])
+            continue
+        cycles = alone_cycles(plan, moves, machine.dram)
+        if best is None or cycles < best.cycles:
+            best = Choice(plan, moves, cycles)
+    if best is None:
+        raise _does_not_fit(operation, machine, shares, tightest)
+    return best
+
+
+def _worst_excess(moves: tuple[ChunkMoves, ...], shares: Shares) -> tuple[int, int] | None:
+    """(SRAM, bytes) of the chunk that exceeds its share most, or None when all fit."""
+    worst: tuple[int, int] | None = None
+    for move in moves:
+        for sram, size in enumerate(move.occupies):
+            if size > shares.bytes_[sram] and (
+                worst is None or size / shares.bytes_[sram] > worst[1] / shares.bytes_[worst[0]]
+            ):
+                worst = (sram, size)
+    return worst
+
+
+def _does_not_fit(
+    operation: Operation, machine: Machine, shares: Shares, tightest: tuple[int, int] | None
+) -> CapacityError:
+    if tightest is None:
+        raise AssertionError(f"no candidate for {operation.layer} {operation.pass_}")
+    sram, demand = tightest
+    config, sharers = machine.srams[sram].config, shares.sharers[sram]
+    factor = sharers * (config.size // machine.srams[sram].chunk_bytes)
+    work = f"{operation.layer} {operation.pass_.value} {operation.part.value}"
+    sram_text = f"{config.name} ({config.size} B, {config.buffering}-buffered, shared by {sharers})"
+    return CapacityError(
+        f"{work}: the smallest chunk does not fit {sram_text}",
+        demand=demand,
+        bound=shares.bytes_[sram],
+        unit="B",
+        levers=(f"size: {demand * factor} B or more", "buffering: single", "a narrower precision"),
+        where=Where(path=f"hardware.srams.{sram}.size"),
+    )
+
+
+def alone_cycles(plan: Plan, moves: tuple[ChunkMoves, ...], dram: FixedRateDram) -> int:
+    """Cycles of one operation with the machine to itself, loads and stores in order on one channel."""
+    state = plan.start()
+    channel = 0
+    issue_ends = [0, 0]
+    end = 0
+    pending: list[tuple[int, int]] = []
+    for chunk, move in enumerate(moves):
+        start = max(channel, issue_ends[-2])
+        while pending and pending[0][0] <= start:
+            channel = max(channel, pending[0][0]) + pending.pop(0)[1]
+            start = max(channel, issue_ends[-2])
+        occupied = sum(dram.occupancy_cycles(t.bytes) for t in move.loads)
+        channel = start + occupied if occupied else channel
+        ready = channel + dram.latency_cycles if occupied else 0
+        issue_end, result_end = plan.advance(state, chunk, ready)
+        issue_ends.append(issue_end)
+        pending.append((result_end, sum(dram.occupancy_cycles(t.bytes) for t in move.stores)))
+        end = max(end, result_end)
+    for result_end, occupied in pending:
+        channel = max(channel, result_end) + occupied
+    return max(end, channel)

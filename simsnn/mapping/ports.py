@@ -1,0 +1,35 @@
+"""Words that an engine asks of the SRAMs per edge, and how much a shortage slows it.
+
+A tensor is stored once, packed along one axis. B reads weights across that axis, and W reads
+spikes across it in ``ws`` and ``is``: such a read yields one useful element per word, unless
+``transpose: on_store`` has written a second copy (docs/machines section 3.1).
+"""
+
+from __future__ import annotations
+
+from simsnn.costs import OperandClass
+from simsnn.engines.base import Plan
+from simsnn.engines.systolic_config import Dataflow, SystolicConfig, Transpose
+from simsnn.mapping.machine import Machine
+from simsnn.workload.operation import GemmOperation, Operation, Pass
+
+NONE: frozenset[OperandClass] = frozenset()
+
+
+def across_roles(operation: Operation, dataflow: Dataflow | None, config: object) -> frozenset[OperandClass]:
+    """Operand classes that the operation reads across the axis along which they are packed."""
+    if not isinstance(operation, GemmOperation) or operation.geometry is None:
+        return NONE
+    if isinstance(config, SystolicConfig) and config.transpose is Transpose.ON_STORE:
+        return NONE
+    if operation.pass_ is Pass.B:
+        return frozenset({operation.right.role})
+    if operation.pass_ is Pass.W and dataflow is not Dataflow.OS:
+        return frozenset({operation.left.role})
+    return NONE
+
+
+def slowdown(plan: Plan, machine: Machine, across: frozenset[OperandClass]) -> int:
+    """Rho of docs/machines section 7: the worst ratio of words demanded to words supplied, at least 1."""
+    demands = plan.port_demand()
+    return max(sram.slowdown(sram.demand_words(demands, across)) for sram in machine.srams)

@@ -1,0 +1,189 @@
+"""Operations of the backward pass: loss, neurons backward, normalisation, B and W products, updates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from simsnn.costs import OperandClass, OperationCounts
+from simsnn.workload.layers import BatchNormLayer, PoolLayer
+from simsnn.workload.network import Format, Layer
+from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
+from simsnn.workload.step_tensors import StepTensors, UpdateRule
+
+NORM_STATISTICS = OperationCounts(add=3, multiply=2)
+NORM_APPLY = OperationCounts(add=2, multiply=3)
+
+
+def reduction(layer: str, partial: Operand, total: Operand) -> VectorOperation:
+    """Adds a partial weight gradient to the sum that stands in memory."""
+    counts, count = OperationCounts(add=1), total.elements
+    return VectorOperation(
+        layer, Pass.W, TaskPart.REDUCE, count, 1, counts, total.bits, reads=(partial, total), writes=(total,)
+    )
+
+
+class BackwardPass(StepTensors):
+    """Builds the backward operations and the updates; declared counts are per element (and time step)."""
+
+    accumulates = False
+    """True where an earlier operation already left weight gradients that this one is added to."""
+
+    def build(self, update: UpdateRule | None) -> list[Operation]:
+        """Loss, then layers last to first, each with its update where a rule is given."""
+        operations = self.loss()
+        for layer in reversed(self.network.layers):
+            operations += self._backward_layer(layer)
+            operations += self._update(layer, update)
+        return operations
+
+    def all_updates(self, update: UpdateRule | None) -> list[Operation]:
+        """Updates of every layer, last to first."""
+        return [op for layer in reversed(self.network.layers) for op in self._update(layer, update)]
+
+    def loss(self) -> list[Operation]:
+        """Mean of the readout over time, soft-max and difference; one gradient per class and slot."""
+        layer = self.network.output
+        counts = OperationCounts(add=4, multiply=1, lookup=1, divide=1)
+        gradient = self.gradient(f"{layer.name}.dcurrent", layer.out_elements)
+        return [
+            self.vector(
+                layer.name,
+                Pass.B,
+                TaskPart.LOSS,
+                layer.out_elements,
+                counts,
+                (self.edge(layer.index),),
+                (gradient,),
+                bits=self.widths.partial_sum,
+            )
+        ]
+
+    def _incoming(self, layer: Layer) -> tuple[list[Operation], Operand]:
+        """Gradient towards what the layer delivers, and the operations that gather it."""
+        grads = tuple(self._delivered(reader, layer) for i in layer.consumers for reader in [self.network.layers[i]])
+        if len(grads) == 1:
+            return [], grads[0]
+        total = self.gradient(f"{layer.name}.doutput", layer.out_elements)
+        counts = OperationCounts(add=len(grads) - 1)
+        sum_up = self.vector(
+            layer.name,
+            Pass.B,
+            TaskPart.RESIDUAL,
+            layer.out_elements,
+            counts,
+            grads,
+            (total,),
+            bits=self.widths.gradient,
+        )
+        return [sum_up], total
+
+    def _delivered(self, reader: Layer, layer: Layer) -> Operand:
+        """Gradient that ``reader`` delivers towards ``layer``; flatten and add pass theirs on."""
+        if reader.kind == "flatten":
+            return self._incoming(reader)[1]
+        if reader.kind == "add":
+            return self._towards_current(reader)
+        return self.gradient(f"{reader.name}.dinput", layer.out_elements)
+
+    def _towards_current(self, layer: Layer) -> Operand:
+        """Gradient towards the value in front of a layer's neuron, or its output where it has none."""
+        if layer.neuron is not None or not layer.consumers:
+            return self.gradient(f"{layer.name}.dcurrent", layer.out_elements)
+        return self._incoming(layer)[1]
+
+    def _backward_layer(self, layer: Layer) -> list[Operation]:
+        if not layer.has_weights and not self.network.needs_input_gradient(layer):
+            return []
+        operations: list[Operation] = []
+        if layer.consumers:
+            gather, incoming = self._incoming(layer)
+            operations += gather if layer.kind != "flatten" else []
+        else:
+            incoming = self.gradient(f"{layer.name}.dcurrent", layer.out_elements)
+        if layer.neuron is not None:
+            operations.append(self._neuron_backward(layer, incoming))
+        gradient = self._towards_current(layer)
+        if layer.has_weights:
+            operations += self._synapse_backward(layer, gradient)
+        elif isinstance(layer.config, PoolLayer):
+            operations.append(self._pool_backward(layer, gradient))
+        elif isinstance(layer.config, BatchNormLayer):
+            operations += self._norm_backward(layer, layer.config, gradient)
+        return operations
+
+    def _neuron_backward(self, layer: Layer, incoming: Operand) -> VectorOperation:
+        assert layer.neuron is not None
+        spikes = self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
+        state = self.state(layer, "carry")
+        reads: tuple[Operand, ...] = (incoming, self.stash(layer), spikes, *state)
+        writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements), *state)
+        counts = layer.neuron.backward_counts
+        return self.vector(
+            layer.name, Pass.B, TaskPart.NEURON, layer.out_elements, counts, reads, writes, recurrent=True
+        )
+
+    def _pool_backward(self, layer: Layer, gradient: Operand) -> VectorOperation:
+        channels, height, width = layer.in_shapes[0]
+        per_slot = channels * height * width
+        routed = layer.kind == "max_pool"
+        counts = OperationCounts(select=1) if routed else OperationCounts(multiply=1)
+        reads = (gradient, *((self.route(layer),) if routed else ()))
+        writes = (self.gradient(f"{layer.name}.dinput", per_slot),)
+        return self.vector(
+            layer.name, Pass.B, TaskPart.POOL, per_slot, counts, reads, writes, bits=self.widths.gradient
+        )
+
+    def _norm_backward(self, layer: Layer, config: BatchNormLayer, gradient: Operand) -> list[Operation]:
+        source = self.edge(layer.inputs[0])
+        moments = Operand(self.name(f"{layer.name}.moments"), OperandClass.WEIGHTS, 2 * layer.out_shape[0], 32)
+        sums = Operand(self.name(f"{layer.name}.dmoments"), OperandClass.WEIGHTS, 2 * layer.out_shape[0], 32)
+        out = (self.gradient(f"{layer.name}.dinput", layer.out_elements),)
+        size = layer.out_elements
+        if config.mode == "frozen":
+            counts, part = OperationCounts(multiply=1), TaskPart.NORMALISATION
+            return [self.vector(layer.name, Pass.B, part, size, counts, (gradient, moments), out)]
+        first = self.vector(
+            layer.name,
+            Pass.B,
+            TaskPart.STATISTICS,
+            size,
+            NORM_STATISTICS,
+            (gradient, source, moments),
+            (sums,),
+        )
+        reads = (gradient, source, moments, sums)
+        second = self.vector(layer.name, Pass.B, TaskPart.NORMALISATION, size, NORM_APPLY, reads, out)
+        return [first, second]
+
+    def _synapse_backward(self, layer: Layer, gradient: Operand) -> list[Operation]:
+        operations: list[Operation] = []
+        source = self.edge(layer.inputs[0])
+        common = (self.scope.slots, layer.geometry, None)
+        if Pass.B in self.scope.passes and self.network.needs_input_gradient(layer):
+            per_slot = source.elements // source.slots
+            out = self.gradient(f"{layer.name}.dinput", per_slot)
+            operations.append(
+                GemmOperation(layer.name, Pass.B, *common, gradient, self.weights(layer), out, self.scope.timesteps)
+            )
+        if Pass.W in self.scope.passes:
+            total = self.weight_gradient(layer)
+            out = replace(total, tensor=self.name(total.tensor)) if self.accumulates else total
+            operations.append(GemmOperation(layer.name, Pass.W, *common, source, gradient, out, self.scope.timesteps))
+            if self.accumulates:
+                operations.append(reduction(layer.name, out, total))
+        return operations
+
+    def _update(self, layer: Layer, update: UpdateRule | None) -> list[Operation]:
+        """U of one layer: weights, their gradient and the optimizer state in, weights and state out."""
+        if update is None or Pass.U not in self.scope.passes or not layer.has_weights:
+            return []
+        count = layer.geometry.weights
+        weights = self.weights(layer)
+        reads: tuple[Operand, ...] = (self.weight_gradient(layer), weights)
+        writes: tuple[Operand, ...] = (weights,)
+        if update.state_words:
+            bits = self.widths.optimizer_state * update.state_words
+            state = Operand(f"{layer.name}.optimizer", OperandClass.OPTIMIZER_STATE, count, bits)
+            reads, writes = (*reads, state), (*writes, state)
+        bits = self.widths.partial_sum
+        return [VectorOperation(layer.name, Pass.U, TaskPart.UPDATE, count, 1, update.counts, bits, reads, writes)]

@@ -1,0 +1,132 @@
+"""Operations of the forward pass: encoding, synapse products, normalisation, sums, neurons, pooling."""
+
+from __future__ import annotations
+
+from simsnn.costs import OperandClass, OperationCounts
+from simsnn.workload.encoding import Encoding, encoding_counts
+from simsnn.workload.layers import BatchNormLayer, GemmLayer, PoolLayer
+from simsnn.workload.network import INPUT, Format, Layer
+from simsnn.workload.operation import Gemm, GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
+from simsnn.workload.step_tensors import StepTensors
+
+NORM_STATISTICS = OperationCounts(add=2, multiply=1)
+NORM_APPLY = OperationCounts(add=2, multiply=1)
+
+
+class ForwardPass(StepTensors):
+    """Builds the forward operations; declared counts are per element (and time step)."""
+
+    def build(self) -> list[Operation]:
+        """Encoding, then every layer in order."""
+        operations: list[Operation] = []
+        if self.scope.encoding is not Encoding.DIRECT and not self.network.bare_gemms:
+            operations.append(self._encode())
+        for layer in self.network.layers:
+            operations += self._forward_layer(layer)
+        return operations
+
+    def _encode(self) -> VectorOperation:
+        channels, height, width = self.network.input_shape
+        per_slot = channels * height * width
+        frame = Operand(
+            "frame", OperandClass.INPUTS, per_slot * self.scope.batch, self.widths.input, slots=self.scope.batch
+        )
+        counts = encoding_counts(self.scope.encoding)
+        return self.vector(INPUT, Pass.F, TaskPart.ENCODING, per_slot, counts, (frame,), (self.edge(-1),))
+
+    def _forward_layer(self, layer: Layer) -> list[Operation]:
+        reads = tuple(self.edge(index) for index in layer.inputs)
+        config = layer.config
+        operations: list[Operation] = []
+        if isinstance(config, GemmLayer):
+            return [self._bare_gemm(layer.name, config)]
+        if layer.has_weights:
+            operations.append(self._synapse_forward(layer))
+        elif isinstance(config, PoolLayer):
+            operations.append(self._pool_forward(layer, reads[0]))
+        elif isinstance(config, BatchNormLayer):
+            operations += self._norm_forward(layer, config, reads[0])
+        elif layer.kind == "add":
+            counts, bits = OperationCounts(add=1), self.widths.partial_sum
+            out = (self.current(layer),)
+            operations.append(
+                self.vector(layer.name, Pass.F, TaskPart.RESIDUAL, layer.out_elements, counts, reads, out, bits=bits)
+            )
+        if layer.neuron is not None:
+            operations.append(self._neuron_forward(layer))
+        return operations
+
+    def _bare_gemm(self, name: str, config: GemmLayer) -> GemmOperation:
+        m, k, n = config.m, config.k, config.n
+        widths = self.widths
+        return GemmOperation(
+            name,
+            Pass.F,
+            slots=1,
+            geometry=None,
+            gemm=Gemm(m, k, n),
+            left=Operand(f"{name}.left", OperandClass.INPUTS, m * k, widths.input),
+            right=Operand(f"{name}.right", OperandClass.WEIGHTS, k * n, widths.weight),
+            output=Operand(f"{name}.output", OperandClass.CURRENTS, m * n, widths.partial_sum),
+        )
+
+    def _synapse_forward(self, layer: Layer) -> GemmOperation:
+        return GemmOperation(
+            layer.name,
+            Pass.F,
+            self.scope.slots,
+            layer.geometry,
+            None,
+            left=self.edge(layer.inputs[0]),
+            right=self.weights(layer),
+            output=self.current(layer),
+            timesteps=self.scope.timesteps,
+        )
+
+    def _pool_forward(self, layer: Layer, source: Operand) -> VectorOperation:
+        config = layer.config
+        assert isinstance(config, PoolLayer)
+        rows, columns, _, _ = config.window()
+        window = rows * columns
+        if layer.kind == "max_pool":
+            counts = OperationCounts(compare=window - 1, select=window - 1)
+            extra = (self.route(layer),) if self.training else ()
+        else:
+            counts, extra = OperationCounts(add=window - 1), ()
+        writes = (self.edge(layer.index), *extra)
+        return self.vector(layer.name, Pass.F, TaskPart.POOL, layer.out_elements, counts, (source,), writes)
+
+    def _norm_forward(self, layer: Layer, config: BatchNormLayer, source: Operand) -> list[Operation]:
+        moments = Operand(self.name(f"{layer.name}.moments"), OperandClass.WEIGHTS, 2 * layer.out_shape[0], 32)
+        bits, operations = self.widths.partial_sum, list[Operation]()
+        if config.mode == "training":
+            operations.append(
+                self.vector(
+                    layer.name,
+                    Pass.F,
+                    TaskPart.STATISTICS,
+                    layer.out_elements,
+                    NORM_STATISTICS,
+                    (source,),
+                    (moments,),
+                    bits=bits,
+                )
+            )
+        out, reads = (self.current(layer),), (source, moments)
+        operations.append(
+            self.vector(
+                layer.name, Pass.F, TaskPart.NORMALISATION, layer.out_elements, NORM_APPLY, reads, out, bits=bits
+            )
+        )
+        return operations
+
+    def _neuron_forward(self, layer: Layer) -> VectorOperation:
+        assert layer.neuron is not None
+        spikes = self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
+        state = self.state(layer, "state")
+        writes = (spikes, *((self.stash(layer),) if self.training else ()), *state)
+        reads = (self.current(layer), *state)
+        counts = layer.neuron.forward_counts
+        return self.vector(
+            layer.name, Pass.F, TaskPart.NEURON, layer.out_elements, counts, reads, writes, recurrent=True
+        )

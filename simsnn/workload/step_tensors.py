@@ -1,0 +1,187 @@
+"""Tensors of a training step: their names, roles, widths and sizes.
+
+Two operations depend on one another exactly when they name the same tensor, so the names made
+here, with the program order of :mod:`simsnn.workload.training_step`, are the whole task graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from simsnn.costs import OperandClass, OperationCounts
+from simsnn.workload.encoding import Encoding
+from simsnn.workload.network import INPUT, Format, Layer, Network
+from simsnn.workload.operation import Operand, Pass, TaskPart, VectorOperation
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Stored bits of each operand class, from the experiment's ``precision``."""
+
+    input: int
+    weight: int
+    membrane: int
+    gradient: int
+    partial_sum: int
+    optimizer_state: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRule:
+    """What the optimizer costs per weight: state words kept, arithmetic of one update."""
+
+    state_words: int
+    counts: OperationCounts
+
+
+@dataclass(frozen=True, slots=True)
+class StepScope:
+    """Which part of a training step is built.
+
+    Parameters
+    ----------
+    timesteps : int
+        Time steps that each operation covers (T layer by layer, 1 step by step).
+    batch : int
+        Samples B.
+    passes : frozenset of Pass
+        Passes that run.
+    encoding : Encoding
+        How inputs become spikes or analog frames.
+    """
+
+    timesteps: int
+    batch: int
+    passes: frozenset[Pass]
+    encoding: Encoding
+
+    @property
+    def slots(self) -> int:
+        """(sample, time step) pairs per operation."""
+        return self.timesteps * self.batch
+
+    def single_step(self) -> StepScope:
+        """The same scope with one time step."""
+        return replace(self, timesteps=1)
+
+
+class StepTensors:
+    """Tensors of one network under one scope; ``step`` names the time step where one is built alone.
+
+    Parameters
+    ----------
+    network : Network
+        What is trained.
+    scope : StepScope
+        How much of it.
+    widths : Widths
+        Stored bits per operand class.
+    step : int or None
+        Time step, when operations cover a single one; None when they cover all T.
+    """
+
+    def __init__(self, network: Network, scope: StepScope, widths: Widths, step: int | None = None) -> None:
+        self.network = network
+        self.scope = scope
+        self.widths = widths
+        self.step = step
+        self.training = bool(scope.passes & {Pass.B, Pass.W})
+
+    def name(self, tensor: str) -> str:
+        """Tensor name, with the time step where one is built alone."""
+        return tensor if self.step is None else f"{tensor}@{self.step}"
+
+    def tensor(self, name: str, role: OperandClass, per_slot: int, bits: int, *, binary: bool = False) -> Operand:
+        """Operand with a slot axis."""
+        slots = self.scope.slots
+        return Operand(self.name(name), role, per_slot * slots, bits, binary, slots)
+
+    def edge(self, index: int) -> Operand:
+        """What layer ``index`` delivers to its readers (-1: the encoded input)."""
+        if index < 0:
+            channels, height, width = self.network.input_shape
+            return self.value(INPUT, channels * height * width, self.network.input_format)
+        layer = self.network.layers[index]
+        if layer.kind == "flatten":
+            return self.edge(layer.inputs[0])
+        if layer.neuron is not None:
+            return self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
+        if layer.config.carries_current:
+            return self.current(layer)
+        return self.value(f"{layer.name}.output", layer.out_elements, layer.out_format)
+
+    def value(self, name: str, per_slot: int, form: Format) -> Operand:
+        """Spikes or small integers or analog values of a format."""
+        role = OperandClass.SPIKES if form.binary else OperandClass.INPUTS
+        return self.tensor(name, role, per_slot, form.bits, binary=form.binary)
+
+    def current(self, layer: Layer) -> Operand:
+        """Neuron input, or the value of a layer without neuron, at partial-sum width."""
+        if layer.kind == "add" and layer.out_format.levels:
+            return self.value(f"{layer.name}.output", layer.out_elements, layer.out_format)
+        return self.tensor(f"{layer.name}.current", OperandClass.CURRENTS, layer.out_elements, self.widths.partial_sum)
+
+    def gradient(self, name: str, per_slot: int) -> Operand:
+        """Gradient tensor with a slot axis."""
+        return self.tensor(name, OperandClass.GRADIENTS, per_slot, self.widths.gradient)
+
+    def weights(self, layer: Layer) -> Operand:
+        """Weights of a layer."""
+        return Operand(f"{layer.name}.weights", OperandClass.WEIGHTS, layer.geometry.weights, self.widths.weight)
+
+    def weight_gradient(self, layer: Layer) -> Operand:
+        """Gradient of the weights, at partial-sum width."""
+        count = layer.geometry.weights
+        return Operand(f"{layer.name}.dweights", OperandClass.WEIGHT_GRADIENTS, count, self.widths.partial_sum)
+
+    def stash(self, layer: Layer) -> Operand:
+        """What the neuron keeps for its backward pass: the membrane potential, or one mask bit."""
+        assert layer.neuron is not None
+        if layer.neuron.stashes_mask_only:
+            return self.tensor(f"{layer.name}.mask", OperandClass.MASKS, layer.out_elements, 1, binary=True)
+        return self.tensor(f"{layer.name}.membrane", OperandClass.MEMBRANE, layer.out_elements, self.widths.membrane)
+
+    def route(self, layer: Layer) -> Operand:
+        """Which element of each window a max pooling passed on: one bit per input element."""
+        channels, height, width = layer.in_shapes[0]
+        return self.tensor(f"{layer.name}.route", OperandClass.MASKS, channels * height * width, 1, binary=True)
+
+    def vector(
+        self,
+        layer: str,
+        pass_: Pass,
+        part: TaskPart,
+        per_slot: int,
+        counts: OperationCounts,
+        reads: tuple[Operand, ...],
+        writes: tuple[Operand, ...],
+        *,
+        recurrent: bool = False,
+        bits: int | None = None,
+    ) -> VectorOperation:
+        """A vector operation over all slots; a recurrent one has its time steps in ``steps``."""
+        steps = self.scope.timesteps if recurrent else 1
+        elements = per_slot * self.scope.slots // steps
+        return VectorOperation(
+            layer,
+            pass_,
+            part,
+            elements,
+            steps,
+            counts,
+            bits or self.widths.membrane,
+            reads,
+            writes,
+            state_bits=self.widths.membrane if recurrent else 0,
+            reverse=recurrent and pass_ is not Pass.F,
+            slots=self.scope.slots,
+            timesteps=self.scope.timesteps,
+        )
+
+    def state(self, layer: Layer, kind: str) -> tuple[Operand, ...]:
+        """Membrane or carried gradient that crosses from one time step's operation to the next."""
+        if self.step is None:
+            return ()
+        elements = layer.out_elements * self.scope.batch
+        role = OperandClass.MEMBRANE if kind == "state" else OperandClass.GRADIENTS
+        return (Operand(f"{layer.name}.{kind}", role, elements, self.widths.membrane, slots=self.scope.batch),)
