@@ -16,6 +16,12 @@ Words = NDArray[np.uint64]
 
 
 @jit
+def _write(out: Table, position: int, row_start: int, row_stop: int, column_start: int, column_stop: int) -> None:
+    out[position, 0], out[position, 1] = row_start, row_stop
+    out[position, 2], out[position, 3] = column_start, column_stop
+
+
+@jit
 def rectangles(start: int, stop: int, width: int, out: Table) -> int:
     """Split the linear range ``start <= i < stop`` of a row-major grid into at most 3 rectangles.
 
@@ -38,19 +44,19 @@ def rectangles(start: int, stop: int, width: int, out: Table) -> int:
     first, last = start // width, (stop - 1) // width
     head, tail = start % width, (stop - 1) % width + 1
     if first == last:
-        out[0] = np.array((first, first + 1, head, tail))
+        _write(out, 0, first, first + 1, head, tail)
         return 1
     count = 0
     if head:
-        out[count] = np.array((first, first + 1, head, width))
+        _write(out, count, first, first + 1, head, width)
         count += 1
         first += 1
     if tail < width:
-        out[count] = np.array((last, last + 1, 0, tail))
+        _write(out, count, last, last + 1, 0, tail)
         count += 1
         last -= 1
     if first <= last:
-        out[count] = np.array((first, last + 1, 0, width))
+        _write(out, count, first, last + 1, 0, width)
         count += 1
     return count
 
