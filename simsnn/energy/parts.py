@@ -14,7 +14,7 @@ class AreaUnit(StrEnum):
     REGISTER = "register"  # (bits)
     MAC_PE = "mac_pe"  # (stationary bits, streamed bits, partial-sum bits)
     GATED_ADD_PE = "gated_add_pe"  # (weight bits, accumulator bits)
-    ADDER_TREE_PE = "adder_tree_pe"  # (operands, weight bits)
+    ADDER_TREE_PE = "adder_tree_pe"  # (operands, weight bits, accumulator bits)
     LUT_PE = "lut_pe"  # (address bits, entry bits, accumulator bits)
     ROW_MEMORY = "row_memory"  # (rows, bits): one read and one write per edge, rows in sequence
 

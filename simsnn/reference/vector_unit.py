@@ -24,6 +24,28 @@ Integers = NDArray[np.int64]
 
 
 @jit
+def _write_back(
+    leaving: Integers,
+    values: Integers,
+    currents: Integers,
+    spikes: Integers,
+    state: Integers,
+    tag: Integers,
+    threshold: int,
+    reverse: bool,
+) -> None:
+    """Last register of a pass: result, state and tag of its elements, from the state read at issue."""
+    steps = currents.shape[0]
+    t = steps - 1 - leaving[3] if reverse else leaving[3]
+    for lane in range(leaving[2]):
+        element = leaving[1] + lane
+        v = values[lane] - (values[lane] >> 1) + currents[t, element]
+        spikes[t, element] = 1 if v >= threshold else 0
+        state[element] = 0 if v >= threshold else v
+        tag[element] += 1
+
+
+@jit
 def run_vector_unit(
     currents: Integers,
     chunk_elements: Integers,
@@ -58,6 +80,8 @@ def run_vector_unit(
         issue_end and result_end of each chunk.
     counts : (4,) int64
         Element-steps done, lane registers written, states read, states written.
+    tag : (N,) int64
+        Steps written of each element.
     """
     steps, elements = currents.shape
     chunks = chunk_elements.shape[0]
@@ -127,13 +151,7 @@ def run_vector_unit(
         leaving = pipe[stages - 1] if stages > 0 else front
         values = pipe_v[stages - 1] if stages > 0 else front_v
         if leaving[0] == 1 and (stages > 0 or front_left == 0):
-            t = steps - 1 - leaving[3] if reverse else leaving[3]
-            for lane in range(leaving[2]):
-                element = leaving[1] + lane
-                v = values[lane] - (values[lane] >> 1) + currents[t, element]
-                spikes[t, element] = 1 if v >= threshold else 0
-                state[element] = 0 if v >= threshold else v
-                tag[element] += 1
+            _write_back(leaving, values, currents, spikes, state, tag, threshold, reverse)
             counts[0] += leaving[2]
             counts[3] += leaving[2]
             if leaving[5] == 1:

@@ -1,0 +1,213 @@
+"""Energy of counted actions: every action has a price from a named table, or the run is refused.
+
+    energy(component) = sum over its action keys of count * price(key)
+    leakage(SRAM)     = leakage power of its banks * time          (mW * ns = pJ)
+
+Counts are integers and are stored with the report, so a report can be priced again under other
+tables (``reprice``). Tables of different sources may be mixed by naming them; ``table_info`` says
+which node and voltage each is for. Proof: ``tests/unit/test_energy.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from simsnn.costs import Action, ActionCounts, ActionKey
+from simsnn.energy.arithmetic import ArithmeticTable, arithmetic_names, arithmetic_table
+from simsnn.energy.dram_table import DramTable, dram_names, dram_table
+from simsnn.energy.rows import ListedRow, TableInfo
+from simsnn.energy.sram_table import CELLS, BankFigures, SramTable, sram_nodes, sram_table
+from simsnn.errors import ConfigError, MissingPrice
+from simsnn.memory.sram import SramConfig
+
+ComponentEnergy = tuple[tuple[str, float], ...]
+"""Pairs of (component, pJ), sorted by component."""
+
+_SRAM_ACTIONS = frozenset({Action.SRAM_READ, Action.SRAM_WRITE})
+_DRAM_ACTIONS = frozenset({Action.DRAM_READ, Action.DRAM_WRITE})
+
+
+@dataclass(frozen=True, slots=True)
+class PricedSram:
+    """One SRAM of the machine with the figures of its banks."""
+
+    name: str
+    word_bits: int
+    banks: int
+    bank: BankFigures
+
+    @property
+    def leakage_mw(self) -> float:
+        """Leakage power of all banks."""
+        return self.banks * self.bank.leakage_mw
+
+    @property
+    def area_um2(self) -> float:
+        """Area of all banks."""
+        return self.banks * self.bank.area_um2
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyModel:
+    """Prices of one machine.
+
+    Parameters
+    ----------
+    arithmetic : ArithmeticTable
+        Arithmetic and registers of every engine.
+    sram : SramTable
+        Table of all SRAMs.
+    srams : tuple of PricedSram
+        The machine's SRAMs by name.
+    dram : DramTable
+        Table of the DRAM.
+    dram_component : str
+        The DRAM's component name.
+    """
+
+    arithmetic: ArithmeticTable
+    sram: SramTable
+    srams: tuple[PricedSram, ...]
+    dram: DramTable
+    dram_component: str
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        arithmetic: str,
+        sram: str,
+        dram: str,
+        srams: Iterable[SramConfig],
+        dram_component: str,
+        node_nm: float,
+    ) -> EnergyModel:
+        """Look up the named tables for a machine.
+
+        Raises
+        ------
+        ConfigError
+            For an unknown table, or arithmetic prices of another node than the machine's.
+        MissingPrice
+            For a node or a bank that the SRAM table does not hold.
+        """
+        prices = arithmetic_table(arithmetic)
+        if prices.node_nm != node_nm:
+            fitting = tuple(name for name in arithmetic_names() if arithmetic_table(name).node_nm == node_nm)
+            message = f"energy table {arithmetic} is for {prices.node_nm:g} nm, the machine is {node_nm:g} nm"
+            raise ConfigError(
+                message,
+                value=arithmetic,
+                allowed=fitting,
+                remedy="change hardware.technology.node or energy.arithmetic",
+            )
+        grid = sram_table(sram, float(node_nm))
+        priced = tuple(PricedSram(s.name, s.word, s.banks, grid.bank(s.bank_bytes, s.word)) for s in srams)
+        return cls(prices, grid, priced, dram_table(dram), dram_component)
+
+    def price(self, key: ActionKey) -> float:
+        """Price of one action in pJ.
+
+        Raises
+        ------
+        MissingPrice
+            Naming the action and the table.
+        """
+        if key.action in _SRAM_ACTIONS:
+            bank = self._sram(key).bank
+            return bank.read_pj if key.action is Action.SRAM_READ else bank.write_pj
+        if key.action in _DRAM_ACTIONS:
+            if key.component != self.dram_component:
+                raise _unpriced(key, self.dram.name, (self.dram_component,))
+            return self.dram.pj_per_bit * key.bits
+        return self.arithmetic.price_pj(key)
+
+    def _sram(self, key: ActionKey) -> PricedSram:
+        for sram in self.srams:
+            if sram.name == key.component:
+                if sram.word_bits != key.bits:
+                    raise _unpriced(key, self.sram.name, (f"words of {sram.word_bits} bit in {sram.name}",))
+                return sram
+        raise _unpriced(key, self.sram.name, tuple(sram.name for sram in self.srams))
+
+    def price_actions(self, actions: ActionCounts) -> ComponentEnergy:
+        """Energy of counted actions by component."""
+        terms: dict[str, list[float]] = {}
+        for key, count in actions.counts:
+            terms.setdefault(key.component, []).append(count * self.price(key))
+        return tuple((component, math.fsum(terms[component])) for component in sorted(terms))
+
+    def leakage(self, time_ns: float) -> ComponentEnergy:
+        """Leakage of every SRAM over a time, as a component of its own: ``<name>.leakage``."""
+        return tuple(sorted((f"{sram.name}.leakage", sram.leakage_mw * time_ns) for sram in self.srams))
+
+    def table_info(self) -> tuple[TableInfo, ...]:
+        """Name, node, voltage and sources of every table in use."""
+        return (self.arithmetic.info(), self.sram.info(), self.dram.info())
+
+
+def _unpriced(key: ActionKey, table: str, allowed: tuple[str, ...]) -> MissingPrice:
+    message = f"energy table {table} has no price for {key.name}"
+    return MissingPrice(message, value=key.name, allowed=allowed, remedy="name a component of this machine")
+
+
+def actions_of(stored: Mapping[str, int]) -> ActionCounts:
+    """Action counts from the ``actions`` object of a stored report's task.
+
+    Raises
+    ------
+    ConfigError
+        For a name that is no action key or a count that is no whole number of zero or more.
+    """
+    pairs = []
+    for name, count in stored.items():
+        try:
+            key = ActionKey.from_name(name)
+        except ValueError as error:
+            raise ConfigError(f"{name!r} is not an action of a report", value=name) from error
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ConfigError(f"{name} has the count {count!r}, not a whole number", value=count)
+        pairs.append((key, count))
+    return ActionCounts.of(*pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """Energy of a stored report under other tables: per task in its order, leakage, and the sum."""
+
+    tasks: tuple[ComponentEnergy, ...]
+    leakage: ComponentEnergy
+
+    @property
+    def total_pj(self) -> float:
+        """Energy of all tasks and the leakage."""
+        return math.fsum(value for part in (*self.tasks, self.leakage) for _, value in part)
+
+
+def reprice(tasks: Iterable[Mapping[str, int]], time_ns: float, model: EnergyModel) -> Repriced:
+    """Energy of a stored report without simulating again.
+
+    Parameters
+    ----------
+    tasks : iterable of mapping
+        The ``actions`` objects of report.json's tasks.
+    time_ns : float
+        Its ``totals.time_ns``.
+    model : EnergyModel
+        Prices to use.
+    """
+    return Repriced(tuple(model.price_actions(actions_of(task)) for task in tasks), model.leakage(time_ns))
+
+
+def table_names() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Names by role, as the fields of ``energy:`` take them."""
+    return (("arithmetic", arithmetic_names()), ("sram", tuple(CELLS)), ("dram", dram_names()))
+
+
+def table_rows(name: str) -> tuple[ListedRow, ...]:
+    """Every row of a table, SRAM grids at all their nodes."""
+    if name in CELLS:
+        return tuple(row for node in sram_nodes() for row in sram_table(name, float(node)).rows())
+    return dram_table(name).rows() if name in dram_names() else arithmetic_table(name).rows()

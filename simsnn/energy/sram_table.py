@@ -1,0 +1,224 @@
+"""SRAM prices from a stored CACTI grid: read, write, leakage, area and cycle time of one bank.
+
+Between grid points each figure is interpolated in log(size) x log(width) at a stored node. CACTI's
+own noise between neighbouring points is up to 30 %, so no power law is fitted. Outside the grid
+there is no price. The three tables are one grid for three device types of cells and periphery
+(ITRS-hp, -lop, -lstp), whose leakage differs by four orders of magnitude.
+
+Assumption: an SRAM of several banks is that many single-port banks; the wires among them are not
+priced. Proof: ``tests/unit/test_energy.py``.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from simsnn.energy.interpolate import log_blend, log_weight
+from simsnn.energy.rows import ListedRow, Status, TableInfo, read_table
+from simsnn.errors import ConfigError, MissingPrice, nearest
+
+FILE = "cacti7_sram.csv"
+SOURCE = "CACTI 7.0, one bank, one read-write port, RAM, 300 K, energy-delay-squared optimised"
+NOTES = ("wires among the banks of one SRAM are not priced", "one read-write port per bank")
+CELLS = {"cacti7_lstp": "lstp", "cacti7_lop": "lop", "cacti7_hp": "hp"}
+KIB = 1024
+
+
+class Figure(StrEnum):
+    """Columns of the grid."""
+
+    READ_PJ = "read_pj"
+    WRITE_PJ = "write_pj"
+    LEAKAGE_MW = "leakage_mw"
+    AREA_MM2 = "area_mm2"
+    CYCLE_NS = "cycle_ns"
+
+
+_UNITS = {
+    Figure.READ_PJ: "pJ",
+    Figure.WRITE_PJ: "pJ",
+    Figure.LEAKAGE_MW: "mW",
+    Figure.AREA_MM2: "mm2",
+    Figure.CYCLE_NS: "ns",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BankPoint:
+    """One stored point of the grid, in the units of its columns."""
+
+    size_kib: int
+    width_bits: int
+    read_pj: float
+    write_pj: float
+    leakage_mw: float
+    area_mm2: float
+    cycle_ns: float
+
+    def value(self, figure: Figure) -> float:
+        """One column."""
+        return float(getattr(self, figure.value))
+
+
+@dataclass(frozen=True, slots=True)
+class BankFigures:
+    """One bank: energy of a whole-word access, leakage power, area, cycle time."""
+
+    read_pj: float
+    write_pj: float
+    leakage_mw: float
+    area_um2: float
+    cycle_ns: float
+
+
+class SramTable:
+    """The grid of one device type at one node.
+
+    Parameters
+    ----------
+    name : str
+        Name in ``energy.sram``.
+    node_nm : float
+        Node of the grid.
+    points : tuple of BankPoint
+        Stored points.
+    """
+
+    def __init__(self, name: str, node_nm: float, points: tuple[BankPoint, ...]) -> None:
+        self.name = name
+        self.node_nm = node_nm
+        self._points = {(point.size_kib, point.width_bits): point for point in points}
+        self._sizes = sorted({point.size_kib for point in points})
+        self._widths = sorted({point.width_bits for point in points})
+
+    @property
+    def smallest_bank_bytes(self) -> int:
+        """Smallest bank of the grid."""
+        return self._sizes[0] * KIB
+
+    @property
+    def narrowest_word_bits(self) -> int:
+        """Narrowest word of the grid."""
+        return self._widths[0]
+
+    def bank(self, bank_bytes: int, word_bits: int) -> BankFigures:
+        """Figures of one bank of that size and word.
+
+        Raises
+        ------
+        MissingPrice
+            If size or word lie outside the grid, naming both.
+        """
+        read, write, leakage, area, cycle = (self._at(figure, bank_bytes, word_bits) for figure in Figure)
+        return BankFigures(read, write, leakage, area * 1e6, cycle)
+
+    def cycle_ns(self, bank_bytes: int, word_bits: int) -> float:
+        """Cycle time of one bank; see ``bank``."""
+        return self._at(Figure.CYCLE_NS, bank_bytes, word_bits)
+
+    def _at(self, figure: Figure, bank_bytes: int, word_bits: int) -> float:
+        size_kib = bank_bytes / KIB
+        low_size, high_size = self._bracket(self._sizes, size_kib, bank_bytes, word_bits)
+        low_width, high_width = self._bracket(self._widths, word_bits, bank_bytes, word_bits)
+        along_size = []
+        for size in (low_size, high_size):
+            ends = [self._stored(figure, size, width, bank_bytes, word_bits) for width in (low_width, high_width)]
+            weight = 0.0 if low_width == high_width else log_weight(word_bits, low_width, high_width)
+            along_size.append(log_blend(ends[0], ends[1], weight))
+        weight = 0.0 if low_size == high_size else log_weight(size_kib, low_size, high_size)
+        return log_blend(along_size[0], along_size[1], weight)
+
+    def _bracket(self, axis: list[int], value: float, bank_bytes: int, word_bits: int) -> tuple[int, int]:
+        if not axis[0] <= value <= axis[-1]:
+            raise self._outside(bank_bytes, word_bits)
+        index = bisect_left(axis, value)
+        return (axis[index], axis[index]) if axis[index] == value else (axis[index - 1], axis[index])
+
+    def _stored(self, figure: Figure, size: int, width: int, bank_bytes: int, word_bits: int) -> float:
+        if (size, width) not in self._points:
+            raise self._outside(bank_bytes, word_bits)
+        return self._points[size, width].value(figure)
+
+    def _outside(self, bank_bytes: int, word_bits: int) -> MissingPrice:
+        return MissingPrice(
+            f"energy table {self.name} has no bank of {bank_bytes} B with a word of {word_bits} bit",
+            value=f"{bank_bytes} B x {word_bits} bit",
+            allowed=(
+                f"banks of {self._sizes[0]} KiB to {self._sizes[-1]} KiB",
+                f"words of {self._widths[0]} bit to {self._widths[-1]} bit (above 256 bit from 2 KiB)",
+            ),
+            remedy="change banks, size or word of the SRAM (a bank holds size / banks)",
+        )
+
+    def rows(self) -> tuple[ListedRow, ...]:
+        """Every stored figure of the grid."""
+        return tuple(
+            ListedRow(
+                self.name,
+                f"sram_{figure.value.rsplit('_', 1)[0]}",
+                f"{size}KiBx{width}",
+                self.node_nm,
+                None,
+                point.value(figure),
+                _UNITS[figure],
+                SOURCE,
+                Status.MEASURED,
+                f"ITRS-{CELLS[self.name]} devices",
+            )
+            for (size, width), point in sorted(self._points.items())
+            for figure in Figure
+        )
+
+    def info(self) -> TableInfo:
+        """Node and source for the report; CACTI takes the supply voltage of the device type."""
+        return TableInfo("sram", self.name, self.node_nm, None, (f"{SOURCE}, ITRS-{CELLS[self.name]}",), NOTES)
+
+
+def sram_nodes() -> tuple[int, ...]:
+    """Nodes that the grid holds, in nm."""
+    return tuple(sorted({int(raw["node_nm"]) for raw in read_table(FILE)}))
+
+
+@cache
+def sram_table(name: str, node_nm: float) -> SramTable:
+    """Grid of that name at a stored node.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name.
+    MissingPrice
+        For a node that is not stored.
+    """
+    if name not in CELLS:
+        raise ConfigError(
+            f"unknown SRAM energy table {name!r}", value=name, allowed=tuple(CELLS), nearest=nearest(name, CELLS)
+        )
+    nodes = sram_nodes()
+    if node_nm not in nodes:
+        closest = min(nodes, key=lambda node: abs(node - node_nm))
+        raise MissingPrice(
+            f"energy table {name} has no figures at {node_nm:g} nm",
+            value=f"{node_nm:g} nm",
+            allowed=tuple(f"{node} nm" for node in nodes),
+            nearest=f"{closest} nm",
+            remedy="set hardware.technology.node to a stored node",
+        )
+    rows = (raw for raw in read_table(FILE) if raw["cell"] == CELLS[name] and int(raw["node_nm"]) == node_nm)
+    return SramTable(name, float(node_nm), tuple(_point(raw) for raw in rows))
+
+
+def _point(raw: dict[str, str]) -> BankPoint:
+    figures = {figure: float(raw[figure]) for figure in Figure}
+    return BankPoint(
+        size_kib=int(raw["size_kib"]),
+        width_bits=int(raw["width_bits"]),
+        read_pj=figures[Figure.READ_PJ],
+        write_pj=figures[Figure.WRITE_PJ],
+        leakage_mw=figures[Figure.LEAKAGE_MW],
+        area_mm2=figures[Figure.AREA_MM2],
+        cycle_ns=figures[Figure.CYCLE_NS],
+    )
