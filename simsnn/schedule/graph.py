@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from simsnn.costs import OperandClass
-from simsnn.engines.base import Plan
 from simsnn.workload.operation import Pass, TaskPart
+
+if TYPE_CHECKING:
+    # A graph needs the protocol alone; importing it would load every engine and its kernels.
+    from simsnn.engines.base import Plan
 
 
 class Event(IntEnum):
@@ -25,16 +29,24 @@ class Event(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Bytes between the DRAM (or a link) and an SRAM."""
+    """Bytes between the DRAM (or a link) and an SRAM.
+
+    ``channel`` 0 is the DRAM, channel i is link i - 1 of the machine.
+    """
 
     operand: OperandClass
     sram: int
     bytes: int
+    channel: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkEdge:
-    """A chunk waits for an event of an earlier chunk of another task."""
+    """A chunk waits for an event of a chunk of another task, or of an earlier one of its own.
+
+    The other task may stand later in the graph: a producer that must not overwrite a result waits for
+    its consumer's ISSUED. The event engine refuses graphs whose chunks wait in a circle.
+    """
 
     task: int
     chunk: int
@@ -45,9 +57,9 @@ class ChunkEdge:
 class Chunk:
     """One chunk of a task: what it loads, what it waits for, what it stores.
 
-    ``load_after`` edges hold back the loads, ``compute_after`` edges the compute. ``slots``
-    lists (sram, bytes) that the chunk occupies from the start of its loads to its issue_end
-    (inputs); outputs occupy their share from the start of compute to the end of the store.
+    ``load_after`` edges hold back the loads (and, without any, the compute), ``compute_after``
+    edges the compute. What is loaded occupies SRAM from the start of the loads to issue_end, what
+    is stored from the start of compute to the end of the store.
     """
 
     loads: tuple[Transfer, ...] = ()
@@ -97,7 +109,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskGraph:
-    """Tasks in an order in which every edge points backwards.
+    """Tasks in an order in which every task edge points backwards.
 
     Parameters
     ----------
@@ -118,14 +130,18 @@ class TaskGraph:
     load_slots: tuple[int, ...]
 
     def validate(self) -> None:
-        """Check that ids are positions and that every edge points to an earlier chunk or task."""
+        """Check that ids are positions, task edges point backwards, chunk edges to chunks that exist."""
         for position, task in enumerate(self.tasks):
             if task.id != position:
                 raise ValueError(f"task {task.id} stands at position {position}")
             if len(task.chunks) != task.plan.chunk_count:
                 raise ValueError(f"task {task.id} has {len(task.chunks)} chunks, its plan {task.plan.chunk_count}")
-            for edge in (e for c in task.chunks for e in c.load_after + c.compute_after):
+            for chunk, edge in ((i, e) for i, c in enumerate(task.chunks) for e in c.load_after + c.compute_after):
                 if not (0 <= edge.task < len(self.tasks) and 0 <= edge.chunk < len(self.tasks[edge.task].chunks)):
-                    raise ValueError(f"task {task.id} waits for chunk {edge.chunk} of task {edge.task}, which does not exist")
+                    raise ValueError(
+                        f"task {task.id} waits for chunk {edge.chunk} of task {edge.task}, which does not exist"
+                    )
+                if edge.task == position and edge.chunk >= chunk:
+                    raise ValueError(f"chunk {chunk} of task {task.id} waits for its own later chunk {edge.chunk}")
             if any(not 0 <= before < position for before in task.after):
                 raise ValueError(f"task {task.id} waits for a task that is not before it: {task.after}")

@@ -1,0 +1,227 @@
+"""Discrete-event run of a task graph: double-buffered SRAM, one DRAM channel, links (level D).
+
+Everything but the shared channels is a maximum of times plus a length, so a time is computed as
+soon as everything it depends on is known, ahead of its moment. SimPy carries only what must happen
+in the order of time: requests arriving at a channel and the channel's grants. A grant fixes when
+the data will be complete, which may fix when a chunk is ready, its issue_end and result_end, and
+thereby when the next requests arrive; none of these lies in the past, because each is a maximum
+over a moment that became known now. Time is an integer throughout.
+
+Per chunk: admitted = max(predecessor admitted, input slot free, ``after`` tasks done, load_after
+events); its requests are submitted then. ready = max(all data complete, compute_after events,
+output slot free). Compute is one ``advance`` of the plan, in chunk order (see ``task_run``). Stores
+are submitted at result_end, in chunk order. A task is done when it has ended and its stores are complete; its
+time origin is max(end of the engine's previous task, ``after`` tasks done).
+
+Tests: ``tests/unit/test_executor*.py``; cycle-by-cycle twin ``tests/naive/executor.py`` in
+``tests/property/test_sim_twin.py``; bounds in ``tests/property/test_sim_bounds.py``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from simpy import Environment
+from simpy.events import Event
+
+from simsnn.schedule.graph import Event as Moment
+from simsnn.schedule.graph import TaskGraph
+from simsnn.sim.channel import NORMAL, ChannelModel, DramModel, Request, RoundRobinChannel
+from simsnn.sim.execution import Execution
+from simsnn.sim.program import NONE, Program, blocked, build_program
+from simsnn.sim.recorder import Recorder
+from simsnn.sim.requirements import Requirements, Role
+from simsnn.sim.task_run import TaskRun
+from simsnn.sim.wait import DRAM, LINK, Wait
+
+
+def execute(graph: TaskGraph, dram: DramModel, trace: bool, links: tuple[ChannelModel, ...] = ()) -> Execution:
+    """Run a task graph with finite buffers and contended channels.
+
+    Parameters
+    ----------
+    graph : TaskGraph
+        The work.
+    dram : DramModel
+        Channel 0.
+    trace : bool
+        Whether to keep the intervals.
+    links : tuple of ChannelModel
+        Channels 1 and up.
+
+    Returns
+    -------
+    Execution
+        Integers only; equal graphs give equal executions.
+
+    Raises
+    ------
+    ValueError
+        For a graph that is not well-formed (see ``build_program``).
+    Deadlock
+        If chunks wait for one another in a circle.
+    ModelDisagreement
+        If a plan breaks its contract.
+    """
+    return _Executor(build_program(graph, (dram, *links)), trace).run()
+
+
+class _Executor:
+    """State of one run; lists are indexed by chunk number unless named otherwise."""
+
+    def __init__(self, program: Program, trace: bool) -> None:
+        graph, chunks = program.graph, len(program.task)
+        self.program = program
+        self.env = Environment(0)
+        self.channels = tuple(
+            RoundRobinChannel(self.env, index, model.latency_cycles, 2 * len(graph.engines), self.granted)
+            for index, model in enumerate(program.channels)
+        )
+        self.waits = [Wait() for _ in range(chunks)]
+        self.requirements = Requirements(program)
+        self.after = [NONE] * chunks
+        for number, earlier in enumerate(program.before):
+            if earlier != NONE:
+                self.after[earlier] = number
+        self.stores_open = [len(requests) for requests in program.stores]
+        self.stored = [0] * chunks
+        # Per task: its end and each of its storing chunks.
+        self.task_open = [1 + sum(1 for c in task.chunks if c.stores) for task in graph.tasks]
+        self.after_done = [0] * len(graph.tasks)
+        self.done = [0] * len(graph.tasks)
+        self.runs: list[TaskRun | None] = [None] * len(graph.tasks)
+        self.engine_end = [0] * len(graph.engines)
+        self.store_from = [0] * len(graph.engines)
+        self.recorder = Recorder(program, trace)
+        self.worklist: deque[int] = deque()
+
+    def run(self) -> Execution:
+        for order in self.program.order:
+            # One imaginary condition, the start of the run, is met for every engine's first chunk.
+            if order:
+                self.requirements.admission[order[0]] += 1
+                self._fulfil_admission(order[0])
+        self._settle()
+        self.env.run()
+        conditions = self.requirements.compute
+        stuck = [next((n for n in order if conditions[n]), NONE) for order in self.program.order]
+        if any(number != NONE for number in stuck):
+            raise blocked(self.program, [number for number in stuck if number != NONE])
+        records = tuple(run.record(done) for run, done in zip(self.runs, self.done, strict=True) if run is not None)
+        return self.recorder.finish(self.waits, self.stored, records)
+
+    def granted(self, channel: int, request: Request, start: int, complete: int) -> None:
+        """Take note of a grant: the moment at which its data is complete is known now."""
+        number = request.chunk
+        self.recorder.transfer(channel, request, start)
+        if request.is_store:
+            self.stored[number] = max(self.stored[number], complete)
+            self.stores_open[number] -= 1
+            if not self.stores_open[number]:
+                self._notify(Moment.STORED, number, self.stored[number])
+                self._finish_part(self.program.task[number], self.stored[number])
+        else:
+            self.waits[number].arrive(complete, LINK if channel else DRAM)
+            self._fulfil_compute(number)
+        if self.worklist:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Compute every chunk whose requirements are all known, in the order they became so."""
+        while self.worklist:
+            self._compute(self.worklist.popleft())
+
+    def _compute(self, number: int) -> None:
+        program, task = self.program, self.program.task[number]
+        run, wait = self.runs[task], self.waits[number]
+        if run is None:
+            origin = max(self.engine_end[program.engine[number]], self.after_done[task])
+            run = self.runs[task] = TaskRun(program.graph.tasks[task], origin)
+        issue_end, result_end = run.advance(program.chunk[number], wait)
+        self.recorder.computed(number, run, issue_end, result_end)
+        self._notify(Moment.ISSUED, number, issue_end)
+        self._notify(Moment.RESULT, number, result_end)
+        if program.stores[number]:
+            engine = program.engine[number]
+            self.store_from[engine] = max(self.store_from[engine], result_end)
+            self._at(self.store_from[engine], self._submit_stores, number)
+        else:
+            self.stored[number] = result_end
+            self._notify(Moment.STORED, number, result_end)
+        if program.is_last(number):
+            self.engine_end[program.engine[number]] = run.end
+            self._finish_part(task, run.end)
+        if self.after[number] != NONE:
+            self._fulfil_compute(self.after[number])
+
+    def _notify(self, moment: Moment, number: int, time: int) -> None:
+        """Tell everything that waits for a moment of a chunk when it is."""
+        for role, target in self.requirements.listeners[moment][number]:
+            wait = self.waits[target]
+            if role is Role.INPUT_SLOT:
+                wait.input_slot = time
+                self._fulfil_admission(target)
+            elif role is Role.OUTPUT_SLOT:
+                wait.output_slot = time
+                self._fulfil_compute(target)
+            elif role is Role.LOAD_EDGE:
+                wait.load_edge = max(wait.load_edge, time)
+                self._fulfil_admission(target)
+            else:
+                wait.edge = max(wait.edge, time)
+                self._fulfil_compute(target)
+
+    def _finish_part(self, task: int, time: int) -> None:
+        """One of a task's stores, or its last result, is complete at ``time``."""
+        self.done[task] = max(self.done[task], time)
+        self.task_open[task] -= 1
+        if self.task_open[task]:
+            return
+        for later in self.requirements.dependants[task]:
+            self.after_done[later] = max(self.after_done[later], self.done[task])
+            first = self.program.first[later]
+            self.waits[first].load_edge = max(self.waits[first].load_edge, self.done[task])
+            self._fulfil_admission(first)
+
+    def _fulfil_compute(self, number: int) -> None:
+        conditions = self.requirements.compute
+        conditions[number] -= 1
+        if not conditions[number]:
+            self.worklist.append(number)
+
+    def _fulfil_admission(self, number: int) -> None:
+        conditions = self.requirements.admission
+        conditions[number] -= 1
+        while not conditions[number]:
+            self._admit(number)
+            number = self.after[number]
+            if number == NONE:
+                return
+            conditions[number] -= 1
+
+    def _admit(self, number: int) -> None:
+        """Let the loads of a chunk start, at a time that is known now."""
+        before = self.program.before[number]
+        wait = self.waits[number]
+        wait.admit(self.waits[before] if before != NONE else None)
+        if self.program.loads[number]:
+            self._at(wait.admitted, self._submit_loads, number)
+        else:
+            self._fulfil_compute(number)
+
+    def _submit_loads(self, number: int) -> None:
+        requester = 2 * self.program.engine[number]
+        for channel, request in self.program.loads[number]:
+            self.channels[channel].submit(requester, request)
+
+    def _submit_stores(self, number: int) -> None:
+        requester = 2 * self.program.engine[number] + 1
+        for channel, request in self.program.stores[number]:
+            self.channels[channel].submit(requester, request)
+
+    def _at(self, time: int, action: Callable[[int], None], number: int) -> None:
+        event = Event(self.env)
+        event._ok, event._value = True, None
+        event.callbacks = [lambda _: action(number)]
+        self.env.schedule(event, NORMAL, time - int(self.env.now))  # type: ignore[arg-type]

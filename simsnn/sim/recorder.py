@@ -1,0 +1,101 @@
+"""Collects what a run does: moments of every chunk, uses of the channels, trace intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simsnn.sim.channel import Request
+from simsnn.sim.execution import MOMENTS, ChannelUse, Execution, TaskRecord
+from simsnn.sim.program import Program
+from simsnn.sim.task_run import TaskRun
+from simsnn.sim.trace import Kind, Trace, build_trace
+from simsnn.sim.wait import Wait
+
+_LOAD, _COMPUTE, _STALL, _STORE = (int(kind) for kind in Kind)
+
+
+class Recorder:
+    """What a run did so far.
+
+    Parameters
+    ----------
+    program : Program
+        What runs.
+    trace : bool
+        Whether to keep intervals. Engines are resources 0.., channels follow.
+    """
+
+    __slots__ = ("_engines", "_intervals", "_issue_end", "_program", "_result_end", "_shown", "_tracing")
+
+    def __init__(self, program: Program, trace: bool) -> None:
+        self._program = program
+        self._tracing = trace
+        self._engines = len(program.graph.engines)
+        self._intervals: list[tuple[int, int, int, int, int, int, int]] = []
+        self._issue_end = [0] * len(program.task)
+        self._result_end = [0] * len(program.task)
+        # Per task: end of the last interval, stalled and frozen cycles shown so far.
+        self._shown: list[tuple[int, int, int] | None] = [None] * len(program.first)
+
+    def transfer(self, channel: int, request: Request, start: int) -> None:
+        """A channel serves a request from ``start``; latency is not part of the interval."""
+        if self._tracing:
+            number, end = request.chunk, start + request.occupancy_cycles
+            kind = _STORE if request.is_store else _LOAD
+            place = (self._program.task[number], self._program.chunk[number], self._engines + channel)
+            self._intervals.append((start, end, *place, kind, request.size_bytes))
+
+    def computed(self, number: int, run: TaskRun, issue_end: int, result_end: int) -> None:
+        """A chunk was computed; its engine's time since the chunk before it is shown as follows.
+
+        First the stall, then the compute up to issue_end, frozen edges (a stall) last; the drain
+        of the last chunk is compute. So a task's intervals tile its time without gap or overlap.
+        """
+        self._issue_end[number] = issue_end
+        self._result_end[number] = result_end
+        if not self._tracing:
+            return
+        program, task = self._program, run.task.id
+        begin, stalled, frozen = self._shown[task] or (run.origin, 0, 0)
+        self._shown[task] = (issue_end, run.stall_cycles, run.frozen_cycles)
+        place = (task, program.chunk[number], program.engine[number])
+        work_end = issue_end - (run.frozen_cycles - frozen)
+        stall_end = min(begin + run.stall_cycles - stalled, work_end)
+        if stall_end > begin:
+            self._intervals.append((begin, stall_end, *place, _STALL, 0))
+        if work_end > stall_end:
+            self._intervals.append((stall_end, work_end, *place, _COMPUTE, 0))
+        if issue_end > work_end:
+            self._intervals.append((work_end, issue_end, *place, _STALL, 0))
+        if result_end > issue_end and program.is_last(number):
+            self._intervals.append((issue_end, result_end, *place, _COMPUTE, 0))
+
+    def finish(self, waits: list[Wait], stored: list[int], records: tuple[TaskRecord, ...]) -> Execution:
+        """Close the run."""
+        program = self._program
+        moments = np.zeros(len(program.task), MOMENTS)
+        origin = np.array([record.start for record in records], np.int64)
+        moments["task"], moments["chunk"] = program.task, program.chunk
+        moments["admitted"] = [wait.admitted for wait in waits]
+        moments["loaded"] = [wait.load for wait in waits]
+        moments["ready"] = np.maximum([wait.ready for wait in waits], origin[moments["task"]])
+        moments["issue_end"], moments["result_end"] = self._issue_end, self._result_end
+        moments["stored"] = stored
+        busy = [0] * self._engines
+        for task, record in zip(program.graph.tasks, records, strict=True):
+            busy[task.engine] += record.end - record.start - record.cycles.stall // record.cycles.groups
+        makespan = max((record.done for record in records), default=0)
+        trace: Trace | None = None
+        if self._tracing:
+            trace = build_trace(program.graph, len(program.channels), self._intervals, moments, makespan)
+        return Execution(makespan, records, tuple(busy), channel_uses(program), moments, trace)
+
+
+def channel_uses(program: Program) -> tuple[ChannelUse, ...]:
+    """What each channel carries once everything is moved; it does not depend on the order."""
+    busy, read, write = ([0] * len(program.channels) for _ in range(3))
+    for moved, chunks in ((read, program.loads), (write, program.stores)):
+        for channel, request in (pair for requests in chunks for pair in requests):
+            busy[channel] += request.occupancy_cycles
+            moved[channel] += request.size_bytes
+    return tuple(ChannelUse(*use) for use in zip(busy, read, write, strict=True))
