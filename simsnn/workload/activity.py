@@ -208,8 +208,8 @@ class Activity:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content: equal activity has an equal digest, wherever it was made."""
-        digest = hashlib.sha256(f"{self.kind}|{self.timesteps}|{self.batch}|{self.accuracy!r}".encode())
+        """SHA-256 of the content: equal activity has an equal digest, trained here or read from a file."""
+        digest = hashlib.sha256(f"{self.synthetic}|{self.timesteps}|{self.batch}|{self.accuracy!r}".encode())
         for entry in self.layers:
             digest.update(f"|layer {entry.layer}".encode())
             if isinstance(entry.inputs, DenseInput):

@@ -125,6 +125,7 @@ def test_digest_depends_on_content_alone() -> None:
     layer = _layer()
     reference = _activity(layer).digest
     assert _activity(_layer()).digest == reference
+    assert dataclasses.replace(_activity(layer), kind=ActivityKind.FILE).digest == reference
     changed = [
         dataclasses.replace(layer, layer="conv2"),
         dataclasses.replace(layer, inputs=SpikeTensor.from_dense(_dense(seed=9))),
