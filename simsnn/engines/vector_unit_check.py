@@ -27,11 +27,12 @@ THRESHOLD = 24
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A plan with the ready times of its chunks and its input currents (T, N) int64."""
+    """A plan with the ready times of its chunks, its input currents (T, N) int64, and a slow buffer's rho."""
 
     plan: VectorPlan
     ready: tuple[int, ...]
     currents: NDArray[np.int64]
+    slowdown: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class CheckResult:
     max_error: int
 
 
-def draw_case(rng: np.random.Generator, order: Order, *, reverse: bool, waits: bool) -> Case:
+def draw_case(rng: np.random.Generator, order: Order, *, reverse: bool, waits: bool, slow: bool) -> Case:
     """Random small machine and operation; every fourth has one edge value forced."""
     lanes, block = int(rng.integers(1, 9)), int(rng.integers(1, 7))
     pipeline, per_cycle = int(rng.integers(1, 9)), int(rng.integers(1, 5))
@@ -68,7 +69,7 @@ def draw_case(rng: np.random.Generator, order: Order, *, reverse: bool, waits: b
     gaps = rng.integers(0, 40, plan.chunk_count) * int(waits)
     ready = tuple(int(edge) for edge in np.cumsum(gaps))
     currents = rng.integers(-8, 24, (steps, operation.elements), dtype=np.int64)
-    return Case(plan, ready, currents)
+    return Case(plan, ready, currents, int(rng.integers(2, 5)) if slow else 1)
 
 
 def recurrent_operation(batch: int, neurons: int, steps: int, arithmetic: int, *, reverse: bool) -> VectorOperation:
@@ -105,23 +106,35 @@ def compare_case(case: Case) -> int:
         plan.config.lanes,
         plan.interval,
         plan.config.pipeline_cycles,
+        case.slowdown,
         THRESHOLD,
         operation.reverse,
     )
     want_spikes, want_state = integer_leaky_values(case.currents, THRESHOLD, operation.reverse)
-    fast_state = plan.start()
-    fast_ends = np.array([plan.advance(fast_state, c, case.ready[c]) for c in range(plan.chunk_count)], dtype=np.int64)
-    fast_parts = plan.parts(fast_state)
+    fast_ends, fast_parts = _advance_all(case)
+    # while a later chunk issues, its freezes also hold back the results of the one before
+    last_only = slice(-1 if case.slowdown > 1 else 0, None)
     differences = [
         int(np.abs(spikes - want_spikes).max()),
         int(np.abs(state - want_state).max()),
         int(np.abs(tag - operation.steps).max()),
-        int(np.abs(ends.T - fast_ends).max()),
+        int(np.abs(ends[0] - fast_ends[:, 0]).max()),
+        int(np.abs(ends[1] - fast_ends[:, 1])[last_only].max()),
         _parts_difference(parts, fast_parts),
         abs(int(ends[1, -1]) - fast_parts.total),
         *_count_differences(plan, counts),
     ]
     return max(differences)
+
+
+def _advance_all(case: Case) -> tuple[NDArray[np.int64], CycleBreakdown]:
+    """Ends of all chunks and parts; a slow buffer adds rho - 1 edges per issue, booked as stall."""
+    plan, state, frozen, ends = case.plan, case.plan.start(), 0, []
+    for chunk in range(plan.chunk_count):
+        issue_end, result_end = plan.advance(state, chunk, max(0, case.ready[chunk] - frozen))
+        frozen += (case.slowdown - 1) * plan.issues(chunk)
+        ends.append((issue_end + frozen, result_end + frozen))
+    return np.array(ends, dtype=np.int64), plan.parts(state) + CycleBreakdown(stall=frozen)
 
 
 def _parts_difference(parts: NDArray[np.int64], fast: CycleBreakdown) -> int:
@@ -143,7 +156,13 @@ def _count_differences(plan: VectorPlan, counts: NDArray[np.int64]) -> tuple[int
 
 
 def check_vector_unit(
-    cases: int, seed: int = 0, *, order: Order = "t_inner", reverse: bool = False, waits: bool = False
+    cases: int,
+    seed: int = 0,
+    *,
+    order: Order = "t_inner",
+    reverse: bool = False,
+    waits: bool = False,
+    slow: bool = False,
 ) -> CheckResult:
     """Compare plan and reference on random cases of one switch setting.
 
@@ -159,7 +178,9 @@ def check_vector_unit(
         Time runs backwards.
     waits : bool
         Chunks become ready at random edges, else all at edge 0.
+    slow : bool
+        A buffer is too narrow by a random factor of 2 to 4.
     """
     rng = np.random.default_rng(seed)
-    errors = [compare_case(draw_case(rng, order, reverse=reverse, waits=waits)) for _ in range(cases)]
+    errors = [compare_case(draw_case(rng, order, reverse=reverse, waits=waits, slow=slow)) for _ in range(cases)]
     return CheckResult(cases, sum(error > 0 for error in errors), max(errors, default=0))

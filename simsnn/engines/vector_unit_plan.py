@@ -67,8 +67,9 @@ class VectorPlan:
         The work.
     blocks : int
         Number of chunks; cut at sample boundaries where the operation has slots (at single
-        slots where nothing recurs and there are more chunks than samples), else at multiples
-        of ``lanes`` elements, so that cutting weights adds no issue.
+        slots where nothing recurs and there are more chunks than samples), else by whole issue
+        slots: k of the ceil(N / lanes) slots get at most k * lanes elements, so that cutting
+        weights adds no issue.
 
     Raises
     ------
@@ -112,11 +113,7 @@ class VectorPlan:
     @cached_property
     def chunk_elements(self) -> tuple[int, ...]:
         """Elements of one step in each chunk; they add up to the operation's."""
-        elements, lanes = self.operation.elements, self.config.lanes
-        if self.operation.slots == 1:
-            bounds = [min(elements, unit * lanes) for unit in self._unit_bounds]
-        else:
-            bounds = [elements * unit // self._units for unit in self._unit_bounds]
+        bounds = [self.operation.elements * unit // self._units for unit in self._unit_bounds]
         return tuple(after - before for before, after in pairwise(bounds))
 
     @property

@@ -4,7 +4,10 @@ Machine (docs/machines section 6). A sequencer walks chunk, block, step, slot; i
 as three local conditions allow: the operation stage is free, the chunk's operands lie in SRAM,
 and the slot's tag says that its state of the step before is written. A pass stays II edges in the
 operation stage, then moves through ``pipeline_cycles - 1`` registers; the edge that writes its
-last register also writes result, state and tag, which are visible one edge later. Values are the
+last register also writes result, state and tag, which are visible one edge later. Where a buffer
+is too narrow the whole machine freezes for ``slowdown - 1`` edges after each issue edge, in which
+the words of that issue move (docs/machines section 7); those edges are booked as stall, and the
+machine is done when the last of them is over. Values are the
 integer leaky recurrence of ``simsnn/kernels/vector_unit.py``.
 
 Nothing here knows a formula for the time. Proof: ``tests/reference/test_vector_unit.py``.
@@ -54,6 +57,7 @@ def run_vector_unit(
     lanes: int,
     interval: int,
     pipeline_cycles: int,
+    slowdown: int,
     threshold: int,
     reverse: bool,
 ) -> tuple[Integers, Integers, Integers, Integers, Integers, Integers]:
@@ -65,8 +69,8 @@ def run_vector_unit(
         Inputs; the elements of the chunks stand one after another.
     chunk_elements, resident_slots, ready : (chunks,) int64
         Elements, slots of a full resident block, and edge at which the operands lie in SRAM.
-    lanes, interval, pipeline_cycles, threshold : int
-        L, II, pipeline depth, spike threshold.
+    lanes, interval, pipeline_cycles, slowdown, threshold : int
+        L, II, pipeline depth, edges that the words of one issue take, spike threshold.
     reverse : bool
         Time runs backwards.
 
@@ -100,8 +104,13 @@ def run_vector_unit(
     pipe_v = np.zeros((max(stages, 1), lanes), dtype=np.int64)
     chunk, block, step, slot = 0, 0, 0, 0
     base = 0
-    edge = 0
+    edge, frozen = 0, 0
     while True:
+        if frozen > 0:
+            frozen -= 1
+            parts[STALL] += 1
+            edge += 1
+            continue
         # ---- read: decide from old register values only
         waiting = chunk < chunks
         busy = front[0] == 1 and front_left > 0
@@ -142,11 +151,12 @@ def run_vector_unit(
             for lane in range(width):
                 front_v[lane] = state[first + lane]
             counts[2] += width
+            frozen = slowdown - 1
         counts[1] += front[2] * front[0] * (1 if issue or busy else 0)
         for stage in range(stages):
             counts[1] += pipe[stage, 2] * pipe[stage, 0]
         if front[0] == 1 and front_left == 0 and front[5] == 1:
-            ends[0, front[4]] = edge + 1
+            ends[0, front[4]] = edge + 1 + frozen
         # ---- write: the pass that has just entered its last register writes result, state and tag
         leaving = pipe[stages - 1] if stages > 0 else front
         values = pipe_v[stages - 1] if stages > 0 else front_v
@@ -155,8 +165,9 @@ def run_vector_unit(
             counts[0] += leaving[2]
             counts[3] += leaving[2]
             if leaving[5] == 1:
-                ends[1, leaving[4]] = edge + 1
+                ends[1, leaving[4]] = edge + 1 + frozen
                 if leaving[4] == chunks - 1:
+                    parts[STALL] += frozen
                     return spikes, state, parts, ends, counts, tag
         # ---- write: the sequencer moves on
         if issue:

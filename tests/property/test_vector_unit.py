@@ -61,6 +61,8 @@ def test_chunks_share_out_all_elements_bytes_and_issues(unit, batch, neurons, st
     assert sum(plan.chunk_elements) == operation.elements
     assert min(plan.chunk_elements) > 0
     chunks = range(plan.chunk_count)
+    if operation.slots == 1:  # what a chunk loads is what it computes
+        assert [plan.needs(c)[0].key[1] - plan.needs(c)[0].key[0] for c in chunks] == list(plan.chunk_elements)
     for operand in operation.reads:
         tiles = [t for c in chunks for t in plan.needs(c) if t.tensor == operand.tensor]
         assert sum(t.bytes for t in tiles) == operand.bytes

@@ -26,8 +26,9 @@ def plan_of(lanes, ops, pipeline, order, block, batch, neurons, steps) -> Vector
 @pytest.mark.parametrize("order", ["t_outer", "t_inner"])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("waits", [False, True])
-def test_plan_equals_reference_on_random_cases(order, reverse, waits):
-    result = check_vector_unit(400, seed=7, order=order, reverse=reverse, waits=waits)
+@pytest.mark.parametrize("slow", [False, True])
+def test_plan_equals_reference_on_random_cases(order, reverse, waits, slow):
+    result = check_vector_unit(400, seed=7, order=order, reverse=reverse, waits=waits, slow=slow)
     assert (result.cases, result.mismatches, result.max_error) == (400, 0, 0)
 
 
@@ -89,7 +90,7 @@ def test_reference_waits_for_a_late_first_chunk_and_books_it_as_stall():
     currents = np.ones((2, 4), dtype=np.int64)
     # two slots of II 3 and d 4 keep the lane busy: 4 issues of 3 edges, one edge to drain
     _, _, parts, ends, _, _ = run_vector_unit(
-        currents, np.array([4]), np.array([2]), np.array([5]), 2, plan.interval, 2, 99, False
+        currents, np.array([4]), np.array([2]), np.array([5]), 2, plan.interval, 2, 1, 99, False
     )
     assert parts.tolist() == [12, 0, 5, 1]
     assert ends.ravel().tolist() == [17, 18]

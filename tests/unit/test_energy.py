@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -134,11 +135,20 @@ def test_sram_figures_between_grid_points_lie_between_them():
         for figure in ("read_pj", "write_pj", "leakage_mw", "area_um2", "cycle_ns"):
             values = [getattr(corner, figure) for corner in corners]
             assert min(values) <= getattr(middle, figure) <= max(values)
-    # along one axis at the geometric middle, the geometric mean
-    low, high = table.bank(8 * 1024, 64), table.bank(32 * 1024, 64)
-    grid = sram_table("cacti7_lop", 45.0).bank(16 * 1024, 64)
-    assert low.leakage_mw < grid.leakage_mw < high.leakage_mw
-    assert table.bank(8192, 64).read_pj == low.read_pj
+
+
+@pytest.mark.parametrize(("size", "word"), [(10000, 64), (8192, 100), (500 * 1024, 72), (3 * 2**20, 300)])
+def test_sram_interpolation_is_bilinear_in_logarithms(size, word):
+    table = sram_table("cacti7_lstp", 45.0)
+    below = 2 ** math.floor(math.log2(size))
+    narrow = 2 ** math.floor(math.log2(word))
+    across = math.log2(word / narrow)
+    ends = []
+    for edge in (below, 2 * below):
+        low, high = (math.log(table.bank(edge, width).read_pj) for width in (narrow, 2 * narrow))
+        ends.append(low + across * (high - low))
+    expected = math.exp(ends[0] + math.log2(size / below) * (ends[1] - ends[0]))
+    assert table.bank(size, word).read_pj == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(("size", "word"), [(512, 64), (8 * 2**20, 64), (8192, 16), (8192, 1024), (1024, 512)])
@@ -163,11 +173,12 @@ def test_energy_of_actions_is_count_times_price_by_component():
         (ActionKey("weight_buffer", Action.SRAM_READ, 64), 7),
         (ActionKey("weight_buffer", Action.SRAM_WRITE, 64), 3),
         (ActionKey("dram0", Action.DRAM_READ, 1), 64),
+        (ActionKey("dram0", Action.DRAM_WRITE, 8), 2),
     )
     energy = dict(prices.price_actions(counts))
     assert list(energy) == ["dram0", "pe", "weight_buffer"]
     assert energy["pe"] == pytest.approx(10 * 0.1 + 5 * 0.2)
-    assert energy["dram0"] == pytest.approx(64 * 15.0)
+    assert energy["dram0"] == pytest.approx((64 + 2 * 8) * 15.0)
     assert energy["weight_buffer"] == pytest.approx(7 * bank.read_pj + 3 * bank.write_pj)
 
 

@@ -44,6 +44,7 @@ def test_a_double_buffer_holds_a_chunk_in_half_its_size():
         (8, 16, False, 2),
         (8, 24, False, 4),
         (3, 128, False, 6),
+        (3, 96, False, 6),
         (8, 16, True, 8),
         (0, 8, False, 0),
     ],
