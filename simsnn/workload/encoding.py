@@ -1,0 +1,101 @@
+"""Input encodings: how an image becomes the first layer's input over T time steps.
+
+With intensity x in [0, 1] (clipped for the two spiking codes) and t = 0 .. T - 1:
+
+- ``direct``: the analog value is repeated, ``s[t] = x``. The first layer then multiplies.
+- ``poisson``: ``s[t] = 1`` with probability x, independently in every step (a Bernoulli process,
+  the discrete form of rate coding).
+- ``latency``: one spike at ``t = min(T - 1, floor((1 - x) * T))``, earlier for larger intensity;
+  x = 0 never fires.
+
+Costs on the vector unit, per element and time step, nothing being stored between steps:
+``direct`` none; ``poisson`` one random word from a generator port (counted as a lookup) and one
+comparison; ``latency`` the firing time (1 - x, times T) and one comparison.
+
+Proof: ``tests/unit/test_encoding.py``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.costs import OperationCounts
+
+
+class Encoding(StrEnum):
+    """Encodings of the experiment key ``workload.encoding``."""
+
+    DIRECT = "direct"
+    POISSON = "poisson"
+    LATENCY = "latency"
+
+    @property
+    def binary(self) -> bool:
+        """True when the first layer's input is spikes."""
+        return self is not Encoding.DIRECT
+
+    def operand_bits(self, input_bits: int) -> int:
+        """Stored bits of one element of the encoded input."""
+        return 1 if self.binary else input_bits
+
+
+_COUNTS = {
+    Encoding.DIRECT: OperationCounts(),
+    Encoding.POISSON: OperationCounts(lookup=1, compare=1),
+    Encoding.LATENCY: OperationCounts(add=1, multiply=1, compare=1),
+}
+
+
+def encoding_counts(encoding: Encoding) -> OperationCounts:
+    """Arithmetic of an encoding per element and time step."""
+    return _COUNTS[encoding]
+
+
+def encode(
+    images: NDArray[np.float32], encoding: Encoding, timesteps: int, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Encode a batch over time.
+
+    Parameters
+    ----------
+    images : NDArray[float32], shape (B, C, H, W) or (B, N)
+        Intensities; 0..1 is the useful range of the spiking codes.
+    encoding : Encoding
+        Which code.
+    timesteps : int
+        T.
+    generator : numpy.random.Generator
+        Source of randomness; only ``poisson`` draws from it.
+
+    Returns
+    -------
+    NDArray[float32], shape (T, B, C, H, W) or (T, B, N)
+        Exact zeros and ones for the spiking codes.
+
+    Raises
+    ------
+    ValueError
+        If an intensity is NaN or infinite, or T is below 1.
+    """
+    if timesteps < 1:
+        raise ValueError(f"timesteps must be at least 1, got {timesteps}")
+    if not np.isfinite(images).all():
+        raise ValueError("an intensity is NaN or infinite")
+    shape = (timesteps, *images.shape)
+    if encoding is Encoding.DIRECT:
+        return np.broadcast_to(images, shape).astype(np.float32)
+    intensity = np.clip(images, 0.0, 1.0)
+    if encoding is Encoding.POISSON:
+        return (generator.random(shape, np.float32) < intensity).astype(np.float32)
+    steps = np.arange(timesteps).reshape(-1, *[1] * images.ndim)
+    fires: NDArray[np.bool_] = (steps == firing_time(intensity, timesteps)) & (intensity > 0)
+    return fires.astype(np.float32)
+
+
+def firing_time(intensity: NDArray[np.float32], timesteps: int) -> NDArray[np.int64]:
+    """Step of the single spike of ``latency`` for intensities in [0, 1], same shape."""
+    steps: NDArray[np.int64] = np.floor((1.0 - intensity) * timesteps).astype(np.int64)
+    return np.minimum(timesteps - 1, steps)
