@@ -26,8 +26,11 @@ from typing import Protocol
 from simpy import Environment
 from simpy.events import Event
 
-NORMAL = 1
-"""Priority of everything but arbitration."""
+ARRIVAL = 1
+"""Priority of requests that arrive."""
+
+ARBITRATION = 2
+"""Priority of channel 0's arbitration; channel i has ``ARBITRATION + i``."""
 
 
 class ChannelModel(Protocol):
@@ -44,20 +47,8 @@ class ChannelModel(Protocol):
 DramModel = ChannelModel
 
 
-class Request:
-    """One transfer waiting for, or served by, a channel."""
-
-    __slots__ = ("chunk", "is_store", "occupancy_cycles", "size_bytes")
-
-    def __init__(self, chunk: int, is_store: bool, occupancy_cycles: int, size_bytes: int) -> None:
-        self.chunk = chunk
-        self.is_store = is_store
-        self.occupancy_cycles = occupancy_cycles
-        self.size_bytes = size_bytes
-
-
-Granted = Callable[[int, Request, int, int], None]
-"""Called at the grant: (channel, request, start, data complete), in cycles."""
+Granted = Callable[[int, int, int, int, int, int], None]
+"""Called at the grant: (channel, requester, chunk, bytes, start, end of the occupancy)."""
 
 
 class RoundRobinChannel:
@@ -67,38 +58,39 @@ class RoundRobinChannel:
     ----------
     env : Environment
         Clock, in integer cycles.
-    index, latency_cycles, requesters : int
-        Number of the channel, its latency, and how many queues ask for it.
+    index : int
+        Number of the channel.
+    requesters : int
+        How many queues ask for it.
+    occupancy_cycles : dict of int to int
+        For how long a request of so many bytes holds the channel.
     granted : callable
-        Told of every grant; data complete is known then, ahead of its time.
+        Told of every grant.
     """
 
-    __slots__ = ("_awake", "_env", "_free_at", "_granted", "_index", "_last", "_latency", "_pending", "_queues")
+    __slots__ = ("_awake", "_env", "_free_at", "_granted", "_index", "_last", "_occupancy", "_pending", "_queues")
 
-    def __init__(self, env: Environment, index: int, latency_cycles: int, requesters: int, granted: Granted) -> None:
+    def __init__(
+        self, env: Environment, index: int, requesters: int, occupancy_cycles: dict[int, int], granted: Granted
+    ) -> None:
         self._env = env
         self._index = index
-        self._latency = latency_cycles
+        self._occupancy = occupancy_cycles
         self._granted = granted
-        self._queues: tuple[deque[Request], ...] = tuple(deque() for _ in range(requesters))
+        self._queues: tuple[deque[tuple[int, int]], ...] = tuple(deque() for _ in range(requesters))
         self._last = requesters - 1
         self._pending = 0
         self._free_at = 0
         self._awake = False
 
-    def submit(self, requester: int, request: Request) -> None:
+    def submit(self, requester: int, chunk: int, size_bytes: int) -> None:
         """Append a request that arrives now to its requester's queue."""
-        self._queues[requester].append(request)
+        self._queues[requester].append((chunk, size_bytes))
         self._pending += 1
         if not self._awake:
-            self._wake(max(0, self._free_at - int(self._env.now)))
-
-    def _wake(self, delay: int) -> None:
-        self._awake = True
-        event = Event(self._env)
-        event._ok, event._value = True, None
-        event.callbacks = [self._arbitrate]
-        self._env.schedule(event, NORMAL + 1 + self._index, delay)  # type: ignore[arg-type]
+            self._awake = True
+            now = int(self._env.now)
+            schedule(self._env, max(self._free_at, now), ARBITRATION + self._index, self._arbitrate)
 
     def _arbitrate(self, _: Event) -> None:
         now = int(self._env.now)
@@ -109,11 +101,24 @@ class RoundRobinChannel:
             if queues[requester]:
                 break
         self._last = requester
-        request = queues[requester].popleft()
+        chunk, size_bytes = queues[requester].popleft()
         self._pending -= 1
-        end = self._free_at = now + request.occupancy_cycles
-        if self._pending:
-            self._wake(request.occupancy_cycles)
-        else:
-            self._awake = False
-        self._granted(self._index, request, now, end + self._latency)
+        self._free_at = end = now + self._occupancy[size_bytes]
+        self._awake = self._pending > 0
+        if self._awake:
+            schedule(self._env, end, ARBITRATION + self._index, self._arbitrate)
+        self._granted(self._index, requester, chunk, size_bytes, now, end)
+
+
+def schedule(
+    env: Environment, time: int, priority: int, action: Callable[[Event], None], value: int | None = None
+) -> None:
+    """Call ``action`` at a time, with an event that carries ``value``.
+
+    Cheaper than a process or a timeout: an event that is triggered already, with one callback.
+    Equal times go by priority, lower first, then by the order of the calls.
+    """
+    event = Event(env)
+    event._ok, event._value = True, value
+    event.callbacks = [action]
+    env.schedule(event, priority, time - int(env.now))  # type: ignore[arg-type]

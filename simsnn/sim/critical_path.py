@@ -17,8 +17,8 @@ Tests: ``tests/unit/test_critical_path.py``, ``tests/property/test_sim_bounds.py
 
 from __future__ import annotations
 
-from simsnn.schedule.graph import ChunkEdge, Event, TaskGraph
-from simsnn.sim.channel import ChannelModel, DramModel, Request
+from simsnn.schedule.graph import ChunkEdge, Event, TaskGraph, Transfer
+from simsnn.sim.channel import ChannelModel, DramModel
 from simsnn.sim.execution import Execution
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
@@ -144,8 +144,8 @@ class _CriticalPath:
         if program.input_slot[number] != NONE:
             wait.input_slot = self.issue_end[program.input_slot[number]]
         wait.admit(self.waits[program.before[number]] if program.before[number] != NONE else None)
-        for channel, request in program.loads[number]:
-            wait.arrive(self._move(2 * engine, channel, request, wait.admitted), LINK if channel else DRAM)
+        for transfer in chunk.loads:
+            wait.arrive(self._move(2 * engine, transfer, wait.admitted), LINK if transfer.channel else DRAM)
         wait.edge = max((self._time(edge) for edge in chunk.compute_after), default=0)
         if program.output_slot[number] != NONE:
             wait.output_slot = self.stored[program.output_slot[number]]
@@ -155,18 +155,19 @@ class _CriticalPath:
         issue_end, result_end = run.advance(program.chunk[number], wait)
         self.recorder.computed(number, run, issue_end, result_end)
         self.issue_end[number], self.result_end[number], self.stored[number] = issue_end, result_end, result_end
-        if program.stores[number]:
+        if chunk.stores:
             self.store_from[engine] = max(self.store_from[engine], result_end)
-        for channel, request in program.stores[number]:
-            complete = self._move(2 * engine + 1, channel, request, self.store_from[engine])
+        for transfer in chunk.stores:
+            complete = self._move(2 * engine + 1, transfer, self.store_from[engine])
             self.stored[number] = max(self.stored[number], complete)
         if program.is_last(number):
             self.engine_end[engine] = run.end
             first = program.first[task.id]
             self.done[task.id] = max(run.end, *self.stored[first : number + 1])
 
-    def _move(self, requester: int, channel: int, request: Request, arrival: int) -> int:
+    def _move(self, requester: int, transfer: Transfer, arrival: int) -> int:
         """Serve one request on the requester's private channel; return when its data is complete."""
+        channel = transfer.channel
         start = max(arrival, self.free[requester][channel])
-        self.free[requester][channel] = start + request.occupancy_cycles
-        return self.free[requester][channel] + self.program.channels[channel].latency_cycles
+        end = self.free[requester][channel] = start + self.program.occupancy_cycles[channel][transfer.bytes]
+        return end + self.program.channels[channel].latency_cycles

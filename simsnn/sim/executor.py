@@ -20,18 +20,17 @@ Tests: ``tests/unit/test_executor*.py``; cycle-by-cycle twin ``tests/naive/execu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 from simpy import Environment
 from simpy.events import Event
 
 from simsnn.schedule.graph import Event as Moment
 from simsnn.schedule.graph import TaskGraph
-from simsnn.sim.channel import NORMAL, ChannelModel, DramModel, Request, RoundRobinChannel
+from simsnn.sim.channel import ARRIVAL, ChannelModel, DramModel, RoundRobinChannel, schedule
 from simsnn.sim.execution import Execution
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
-from simsnn.sim.requirements import Requirements, Role
+from simsnn.sim.requirements import Requirements
 from simsnn.sim.task_run import TaskRun
 from simsnn.sim.wait import DRAM, LINK, Wait
 
@@ -75,9 +74,10 @@ class _Executor:
         self.program = program
         self.env = Environment(0)
         self.channels = tuple(
-            RoundRobinChannel(self.env, index, model.latency_cycles, 2 * len(graph.engines), self.granted)
-            for index, model in enumerate(program.channels)
+            RoundRobinChannel(self.env, index, 2 * len(graph.engines), occupancy, self.granted)
+            for index, occupancy in enumerate(program.occupancy_cycles)
         )
+        self.latency = [model.latency_cycles for model in program.channels]
         self.waits = [Wait() for _ in range(chunks)]
         self.requirements = Requirements(program)
         self.after = [NONE] * chunks
@@ -111,15 +111,15 @@ class _Executor:
         records = tuple(run.record(done) for run, done in zip(self.runs, self.done, strict=True) if run is not None)
         return self.recorder.finish(self.waits, self.stored, records)
 
-    def granted(self, channel: int, request: Request, start: int, complete: int) -> None:
+    def granted(self, channel: int, requester: int, number: int, size_bytes: int, start: int, end: int) -> None:
         """Take note of a grant: the moment at which its data is complete is known now."""
-        number = request.chunk
-        self.recorder.transfer(channel, request, start)
-        if request.is_store:
+        self.recorder.transfer(channel, requester, number, size_bytes, start, end)
+        complete = end + self.latency[channel]
+        if requester & 1:
             self.stored[number] = max(self.stored[number], complete)
             self.stores_open[number] -= 1
             if not self.stores_open[number]:
-                self._notify(Moment.STORED, number, self.stored[number])
+                self._chunk_stored(number, self.stored[number])
                 self._finish_part(self.program.task[number], self.stored[number])
         else:
             self.waits[number].arrive(complete, LINK if channel else DRAM)
@@ -140,37 +140,40 @@ class _Executor:
             run = self.runs[task] = TaskRun(program.graph.tasks[task], origin)
         issue_end, result_end = run.advance(program.chunk[number], wait)
         self.recorder.computed(number, run, issue_end, result_end)
+        user = self.requirements.input_users.get(number, NONE)
+        if user != NONE:
+            self.waits[user].input_slot = issue_end
+            self._fulfil_admission(user)
         self._notify(Moment.ISSUED, number, issue_end)
         self._notify(Moment.RESULT, number, result_end)
         if program.stores[number]:
             engine = program.engine[number]
             self.store_from[engine] = max(self.store_from[engine], result_end)
-            self._at(self.store_from[engine], self._submit_stores, number)
+            schedule(self.env, self.store_from[engine], ARRIVAL, self._submit_stores, number)
         else:
             self.stored[number] = result_end
-            self._notify(Moment.STORED, number, result_end)
+            self._chunk_stored(number, result_end)
         if program.is_last(number):
             self.engine_end[program.engine[number]] = run.end
             self._finish_part(task, run.end)
         if self.after[number] != NONE:
             self._fulfil_compute(self.after[number])
 
+    def _chunk_stored(self, number: int, time: int) -> None:
+        user = self.requirements.output_users.get(number, NONE)
+        if user != NONE:
+            self.waits[user].output_slot = time
+            self._fulfil_compute(user)
+        self._notify(Moment.STORED, number, time)
+
     def _notify(self, moment: Moment, number: int, time: int) -> None:
-        """Tell everything that waits for a moment of a chunk when it is."""
-        for role, target in self.requirements.listeners[moment][number]:
-            wait = self.waits[target]
-            if role is Role.INPUT_SLOT:
-                wait.input_slot = time
-                self._fulfil_admission(target)
-            elif role is Role.OUTPUT_SLOT:
-                wait.output_slot = time
-                self._fulfil_compute(target)
-            elif role is Role.LOAD_EDGE:
-                wait.load_edge = max(wait.load_edge, time)
-                self._fulfil_admission(target)
-            else:
-                wait.edge = max(wait.edge, time)
-                self._fulfil_compute(target)
+        """Tell the chunks that wait for a moment of this one, through an edge, when it is."""
+        for target in self.requirements.load_edges[moment].get(number, ()):
+            self.waits[target].load_edge = max(self.waits[target].load_edge, time)
+            self._fulfil_admission(target)
+        for target in self.requirements.compute_edges[moment].get(number, ()):
+            self.waits[target].edge = max(self.waits[target].edge, time)
+            self._fulfil_compute(target)
 
     def _finish_part(self, task: int, time: int) -> None:
         """One of a task's stores, or its last result, is complete at ``time``."""
@@ -206,22 +209,18 @@ class _Executor:
         wait = self.waits[number]
         wait.admit(self.waits[before] if before != NONE else None)
         if self.program.loads[number]:
-            self._at(wait.admitted, self._submit_loads, number)
+            schedule(self.env, wait.admitted, ARRIVAL, self._submit_loads, number)
         else:
             self._fulfil_compute(number)
 
-    def _submit_loads(self, number: int) -> None:
+    def _submit_loads(self, event: Event) -> None:
+        number = int(event.value)
         requester = 2 * self.program.engine[number]
-        for channel, request in self.program.loads[number]:
-            self.channels[channel].submit(requester, request)
+        for transfer in self.program.loads[number]:
+            self.channels[transfer.channel].submit(requester, number, transfer.bytes)
 
-    def _submit_stores(self, number: int) -> None:
+    def _submit_stores(self, event: Event) -> None:
+        number = int(event.value)
         requester = 2 * self.program.engine[number] + 1
-        for channel, request in self.program.stores[number]:
-            self.channels[channel].submit(requester, request)
-
-    def _at(self, time: int, action: Callable[[int], None], number: int) -> None:
-        event = Event(self.env)
-        event._ok, event._value = True, None
-        event.callbacks = [lambda _: action(number)]
-        self.env.schedule(event, NORMAL, time - int(self.env.now))  # type: ignore[arg-type]
+        for transfer in self.program.stores[number]:
+            self.channels[transfer.channel].submit(requester, number, transfer.bytes)

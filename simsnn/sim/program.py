@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from simsnn.schedule.graph import TaskGraph, Transfer
-from simsnn.sim.channel import ChannelModel, Request
+from simsnn.schedule.graph import Chunk, TaskGraph, Transfer
+from simsnn.sim.channel import ChannelModel
 from simsnn.sim.execution import Deadlock
 
 NONE = -1
@@ -47,8 +47,10 @@ class Program:
         Chunk whose issue_end frees the slot that its loads take, or NONE.
     output_slot : list of int
         Chunk whose last store frees the slot that its results take, or NONE.
-    loads, stores : list of lists of (channel, Request)
+    loads, stores : list of tuple of Transfer
         Its transfers.
+    occupancy_cycles : tuple of dict, per channel
+        For how long a transfer of so many bytes holds the channel.
     """
 
     graph: TaskGraph
@@ -61,8 +63,9 @@ class Program:
     before: list[int]
     input_slot: list[int]
     output_slot: list[int]
-    loads: list[list[tuple[int, Request]]]
-    stores: list[list[tuple[int, Request]]]
+    loads: list[tuple[Transfer, ...]]
+    stores: list[tuple[Transfer, ...]]
+    occupancy_cycles: tuple[dict[int, int], ...]
 
     def is_last(self, number: int) -> bool:
         """Whether a chunk is the last of its task."""
@@ -97,8 +100,8 @@ def build_program(graph: TaskGraph, channels: tuple[ChannelModel, ...]) -> Progr
         task.extend([t.id] * len(t.chunks))
         chunk.extend(range(len(t.chunks)))
     chunks = [c for t in graph.tasks for c in t.chunks]
-    loads = [_requests(number, c.loads, False, channels) for number, c in enumerate(chunks)]
-    stores = [_requests(number, c.stores, True, channels) for number, c in enumerate(chunks)]
+    loads = [c.loads for c in chunks]
+    stores = [c.stores for c in chunks]
     before = [NONE] * len(task)
     input_slot = [NONE] * len(task)
     output_slot = [NONE] * len(task)
@@ -110,11 +113,14 @@ def build_program(graph: TaskGraph, channels: tuple[ChannelModel, ...]) -> Progr
         for earlier, later in zip(storing, storing[slots:], strict=False):
             output_slot[later] = earlier
     engine = [graph.tasks[t].engine for t in task]
-    return Program(graph, channels, first, task, chunk, engine, order, before, input_slot, output_slot, loads, stores)
+    occupancy = _occupancies(chunks, channels)
+    return Program(
+        graph, channels, first, task, chunk, engine, order, before, input_slot, output_slot, loads, stores, occupancy
+    )
 
 
 def _link_slots(
-    row: list[int], slots: int, task: list[int], loads: list[list[tuple[int, Request]]], input_slot: list[int]
+    row: list[int], slots: int, task: list[int], loads: list[tuple[Transfer, ...]], input_slot: list[int]
 ) -> None:
     loading: list[int] = []
     last_user: list[int] = []
@@ -128,13 +134,15 @@ def _link_slots(
         input_slot[later] = user
 
 
-def _requests(
-    number: int, transfers: tuple[Transfer, ...], is_store: bool, channels: tuple[ChannelModel, ...]
-) -> list[tuple[int, Request]]:
-    return [
-        (t.channel, Request(number, is_store, channels[t.channel].occupancy_cycles(t.bytes), t.bytes))
-        for t in transfers
-    ]
+def _occupancies(chunks: list[Chunk], channels: tuple[ChannelModel, ...]) -> tuple[dict[int, int], ...]:
+    sizes: list[set[int]] = [set() for _ in channels]
+    for chunk in chunks:
+        for transfer in chunk.loads + chunk.stores:
+            sizes[transfer.channel].add(transfer.bytes)
+    return tuple(
+        {size: model.occupancy_cycles(size) for size in sorted(found)}
+        for model, found in zip(channels, sizes, strict=True)
+    )
 
 
 def _check(graph: TaskGraph, channels: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from simsnn.sim.channel import Request
 from simsnn.sim.execution import MOMENTS, ChannelUse, Execution, TaskRecord
 from simsnn.sim.program import Program
 from simsnn.sim.task_run import TaskRun
@@ -25,25 +24,25 @@ class Recorder:
         Whether to keep intervals. Engines are resources 0.., channels follow.
     """
 
-    __slots__ = ("_engines", "_intervals", "_issue_end", "_program", "_result_end", "_shown", "_tracing")
+    __slots__ = ("_engines", "_issue_end", "_program", "_result_end", "_rows", "_shown", "_tracing")
 
     def __init__(self, program: Program, trace: bool) -> None:
         self._program = program
         self._tracing = trace
         self._engines = len(program.graph.engines)
-        self._intervals: list[tuple[int, int, int, int, int, int, int]] = []
+        # Fields of INTERVALS one after another: no object per interval.
+        self._rows: list[int] = []
         self._issue_end = [0] * len(program.task)
         self._result_end = [0] * len(program.task)
         # Per task: end of the last interval, stalled and frozen cycles shown so far.
         self._shown: list[tuple[int, int, int] | None] = [None] * len(program.first)
 
-    def transfer(self, channel: int, request: Request, start: int) -> None:
-        """A channel serves a request from ``start``; latency is not part of the interval."""
+    def transfer(self, channel: int, requester: int, number: int, size_bytes: int, start: int, end: int) -> None:
+        """A channel is occupied from ``start`` to ``end``; latency is not part of the interval."""
         if self._tracing:
-            number, end = request.chunk, start + request.occupancy_cycles
-            kind = _STORE if request.is_store else _LOAD
-            place = (self._program.task[number], self._program.chunk[number], self._engines + channel)
-            self._intervals.append((start, end, *place, kind, request.size_bytes))
+            kind = _STORE if requester & 1 else _LOAD
+            task, chunk = self._program.task[number], self._program.chunk[number]
+            self._rows += (start, end, task, chunk, self._engines + channel, kind, size_bytes)
 
     def computed(self, number: int, run: TaskRun, issue_end: int, result_end: int) -> None:
         """A chunk was computed; its engine's time since the chunk before it is shown as follows.
@@ -62,13 +61,13 @@ class Recorder:
         work_end = issue_end - (run.frozen_cycles - frozen)
         stall_end = min(begin + run.stall_cycles - stalled, work_end)
         if stall_end > begin:
-            self._intervals.append((begin, stall_end, *place, _STALL, 0))
+            self._rows += (begin, stall_end, *place, _STALL, 0)
         if work_end > stall_end:
-            self._intervals.append((stall_end, work_end, *place, _COMPUTE, 0))
+            self._rows += (stall_end, work_end, *place, _COMPUTE, 0)
         if issue_end > work_end:
-            self._intervals.append((work_end, issue_end, *place, _STALL, 0))
+            self._rows += (work_end, issue_end, *place, _STALL, 0)
         if result_end > issue_end and program.is_last(number):
-            self._intervals.append((issue_end, result_end, *place, _COMPUTE, 0))
+            self._rows += (issue_end, result_end, *place, _COMPUTE, 0)
 
     def finish(self, waits: list[Wait], stored: list[int], records: tuple[TaskRecord, ...]) -> Execution:
         """Close the run."""
@@ -87,7 +86,7 @@ class Recorder:
         makespan = max((record.done for record in records), default=0)
         trace: Trace | None = None
         if self._tracing:
-            trace = build_trace(program.graph, len(program.channels), self._intervals, moments, makespan)
+            trace = build_trace(program.graph, len(program.channels), self._rows, moments, makespan)
         return Execution(makespan, records, tuple(busy), channel_uses(program), moments, trace)
 
 
@@ -95,7 +94,7 @@ def channel_uses(program: Program) -> tuple[ChannelUse, ...]:
     """What each channel carries once everything is moved; it does not depend on the order."""
     busy, read, write = ([0] * len(program.channels) for _ in range(3))
     for moved, chunks in ((read, program.loads), (write, program.stores)):
-        for channel, request in (pair for requests in chunks for pair in requests):
-            busy[channel] += request.occupancy_cycles
-            moved[channel] += request.size_bytes
+        for transfer in (t for transfers in chunks for t in transfers):
+            busy[transfer.channel] += program.occupancy_cycles[transfer.channel][transfer.bytes]
+            moved[transfer.channel] += transfer.bytes
     return tuple(ChannelUse(*use) for use in zip(busy, read, write, strict=True))

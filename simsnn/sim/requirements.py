@@ -1,20 +1,9 @@
-"""What each chunk still waits for, counted, and whom each moment of a chunk releases."""
+"""What each chunk still waits for, counted, and whom a moment of a chunk releases."""
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from simsnn.schedule.graph import Event
 from simsnn.sim.program import NONE, Program
-
-
-class Role(IntEnum):
-    """How a moment of one chunk holds back another."""
-
-    LOAD_EDGE = 0
-    INPUT_SLOT = 1
-    COMPUTE_EDGE = 2
-    OUTPUT_SLOT = 3
 
 
 class Requirements:
@@ -28,28 +17,35 @@ class Requirements:
     compute : list of int
         Per chunk, conditions before its compute: the chunk before it has computed, each load (the
         admission where nothing is loaded), an output slot, compute_after edges.
-    listeners : tuple of list of list of (Role, int), indexed by Event and chunk
-        Chunks that a moment releases.
+    load_edges, compute_edges : tuple of dict of int to list of int, indexed by Event
+        Chunks that an event of a chunk releases through an edge, by the chunk of the event.
+    input_users : dict of int to int
+        Chunk that takes the input slot of a chunk at its issue_end; so ``output_users`` once its
+        stores are complete.
     dependants : list of list of int
         Per task, the tasks that wait for everything it stores.
     """
 
-    __slots__ = ("admission", "compute", "dependants", "listeners")
+    __slots__ = ("admission", "compute", "compute_edges", "dependants", "input_users", "load_edges", "output_users")
 
     def __init__(self, program: Program) -> None:
-        chunks = len(program.task)
-        self.admission = [0 if before == NONE else 1 for before in program.before]
+        self.admission = [int(before != NONE) for before in program.before]
         self.compute = [
             max(1, len(loads)) + (before != NONE) for loads, before in zip(program.loads, program.before, strict=True)
         ]
-        self.listeners: tuple[list[list[tuple[Role, int]]], ...] = tuple([[] for _ in range(chunks)] for _ in Event)
+        self.load_edges: tuple[dict[int, list[int]], ...] = tuple({} for _ in Event)
+        self.compute_edges: tuple[dict[int, list[int]], ...] = tuple({} for _ in Event)
         self.dependants: list[list[int]] = [[] for _ in program.first]
         self._add_edges(program)
-        for number in range(chunks):
-            if program.input_slot[number] != NONE:
-                self._add(Role.INPUT_SLOT, number, Event.ISSUED, program.input_slot[number])
-            if program.output_slot[number] != NONE:
-                self._add(Role.OUTPUT_SLOT, number, Event.STORED, program.output_slot[number])
+        self.input_users = self._add_slots(program.input_slot, self.admission)
+        self.output_users = self._add_slots(program.output_slot, self.compute)
+
+    @staticmethod
+    def _add_slots(slots: list[int], conditions: list[int]) -> dict[int, int]:
+        users = {holder: number for number, holder in enumerate(slots) if holder != NONE}
+        for number in users.values():
+            conditions[number] += 1
+        return users
 
     def _add_edges(self, program: Program) -> None:
         for task in program.graph.tasks:
@@ -59,11 +55,10 @@ class Requirements:
                 self.admission[first] += 1
             for number, chunk in enumerate(task.chunks, start=first):
                 for edge in chunk.load_after:
-                    self._add(Role.LOAD_EDGE, number, edge.event, program.first[edge.task] + edge.chunk)
+                    producer = program.first[edge.task] + edge.chunk
+                    self.load_edges[edge.event].setdefault(producer, []).append(number)
+                    self.admission[number] += 1
                 for edge in chunk.compute_after:
-                    self._add(Role.COMPUTE_EDGE, number, edge.event, program.first[edge.task] + edge.chunk)
-
-    def _add(self, role: Role, number: int, event: Event, producer: int) -> None:
-        self.listeners[event][producer].append((role, number))
-        counts = self.admission if role in (Role.LOAD_EDGE, Role.INPUT_SLOT) else self.compute
-        counts[number] += 1
+                    producer = program.first[edge.task] + edge.chunk
+                    self.compute_edges[edge.event].setdefault(producer, []).append(number)
+                    self.compute[number] += 1

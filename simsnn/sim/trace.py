@@ -46,8 +46,17 @@ INTERVALS = np.dtype(
 )
 """Cycles start <= t < end; ``bytes`` is 0 for compute and stall."""
 
-EDGES = np.dtype([("task", "<i4"), ("chunk", "<i4"), ("to_task", "<i4"), ("to_chunk", "<i4"), ("event", "i1")])
-"""A chunk edge of the graph: (to_task, to_chunk) waits for ``event`` of (task, chunk)."""
+EDGES = np.dtype(
+    [
+        ("task", "<i4"),
+        ("chunk", "<i4"),
+        ("to_task", "<i4"),
+        ("to_chunk", "<i4"),
+        ("event", "i1"),
+        ("holds_load", "i1"),
+    ]
+)
+"""A chunk edge: the loads (or else the compute) of (to_task, to_chunk) wait for ``event`` of (task, chunk)."""
 
 CHANGES = np.dtype([("time", "<i8"), ("sram", "<i2"), ("delta_bytes", "<i8")])
 """From ``time`` on, an SRAM holds ``delta_bytes`` more."""
@@ -215,7 +224,7 @@ def merge_equal(intervals: NDArray[np.void]) -> NDArray[np.void]:
 def build_trace(
     graph: TaskGraph,
     channels: int,
-    intervals: list[tuple[int, int, int, int, int, int, int]],
+    fields: list[int],
     moments: NDArray[np.void],
     makespan_cycles: int,
 ) -> Trace:
@@ -227,20 +236,24 @@ def build_trace(
         What ran.
     channels : int
         Number of channels.
-    intervals : list of tuple
-        Rows of INTERVALS in any order.
+    fields : list of int
+        Fields of INTERVALS, row after row, rows in any order.
     moments : ndarray of MOMENTS, shape (chunks,)
         Moments of all chunks, by task and chunk.
     makespan_cycles : int
         End of the run.
     """
-    rows = np.array(intervals, INTERVALS)
+    columns = np.array(fields, np.int64).reshape(-1, len(INTERVALS.names or ())).T
+    rows = np.empty(columns.shape[1], INTERVALS)
+    for name, column in zip(INTERVALS.names or (), columns, strict=True):
+        rows[name] = column
     rows = rows[np.lexsort((rows["end"], rows["start"], rows["resource"]))]
     edges = [
-        (e.task, e.chunk, task.id, chunk, e.event)
+        (e.task, e.chunk, task.id, chunk, e.event, holds_load)
         for task in graph.tasks
         for chunk, c in enumerate(task.chunks)
-        for e in c.load_after + c.compute_after
+        for group, holds_load in ((c.load_after, 1), (c.compute_after, 0))
+        for e in group
     ]
     counts = (len(graph.engines), channels, len(graph.srams), makespan_cycles)
     return Trace(rows, np.array(edges, EDGES), _changes(graph, moments), *counts)
@@ -248,12 +261,15 @@ def build_trace(
 
 def _changes(graph: TaskGraph, moments: NDArray[np.void]) -> NDArray[np.void]:
     """Loads hold SRAM from admitted to issue_end, stores from ready to stored."""
-    changes: list[tuple[int, int, int]] = []
-    spans = ("admitted", "issue_end"), ("ready", "stored")
-    columns = [(moments[begin].tolist(), moments[end].tolist()) for begin, end in spans]
-    for number, chunk in enumerate(c for task in graph.tasks for c in task.chunks):
-        for transfers, (begin, end) in zip((chunk.loads, chunk.stores), columns, strict=True):
-            for transfer in transfers:
-                changes.append((begin[number], transfer.sram, transfer.bytes))
-                changes.append((end[number], transfer.sram, -transfer.bytes))
-    return np.array(changes, CHANGES)
+    chunks = [chunk for task in graph.tasks for chunk in task.chunks]
+    loads = [value for n, c in enumerate(chunks) for t in c.loads for value in (n, t.sram, t.bytes)]
+    stores = [value for n, c in enumerate(chunks) for t in c.stores for value in (n, t.sram, t.bytes)]
+    parts = []
+    for values, begin, end in ((loads, "admitted", "issue_end"), (stores, "ready", "stored")):
+        number, sram, size = np.array(values, np.int64).reshape(-1, 3).T
+        for moment, sign in ((begin, 1), (end, -1)):
+            part = np.empty(len(number), CHANGES)
+            part["time"], part["sram"], part["delta_bytes"] = moments[moment][number], sram, sign * size
+            parts.append(part)
+    changes = np.concatenate(parts)
+    return changes[np.argsort(changes["time"], kind="stable")]

@@ -49,10 +49,10 @@ class PipelinePlan:
     def chunk_count(self) -> int:
         return len(self.lengths)
 
-    def needs(self, chunk: int) -> tuple[Tile, ...]:
+    def needs(self, _chunk: int) -> tuple[Tile, ...]:
         return ()
 
-    def leaves(self, chunk: int) -> tuple[Tile, ...]:
+    def leaves(self, _chunk: int) -> tuple[Tile, ...]:
         return ()
 
     def start(self) -> State:
@@ -60,21 +60,24 @@ class PipelinePlan:
         return np.zeros(8, np.int64)
 
     def advance(self, state: State, chunk: int, ready: int) -> tuple[int, int]:
-        head_end, stream_start, issue_end = (int(v) for v in state[:3])
+        head_end, stream_start, issue_end, fill, stream, reload, stall, last = state.tolist()
+        head, length = self.heads[chunk], self.lengths[chunk]
         free = max(stream_start, head_end)
-        alone = max(free + self.heads[chunk], issue_end)
-        start = max(max(free, ready) + self.heads[chunk], issue_end)
-        state[3 if chunk == 0 else 5] += alone - issue_end
-        state[6] += start - alone
-        state[4] += self.lengths[chunk]
-        state[0], state[1], state[2] = max(free, ready) + self.heads[chunk], start, start + self.lengths[chunk]
-        result = start + self.lengths[chunk] + self.drains[chunk]
-        state[7] = max(int(state[7]), result)
-        return start + self.lengths[chunk], result
+        alone = max(free + head, issue_end)
+        head_end = max(free, ready) + head
+        start = max(head_end, issue_end)
+        fill, reload = (alone, reload) if chunk == 0 else (fill, reload + alone - issue_end)
+        stall += start - alone
+        result = start + length + self.drains[chunk]
+        state[:] = (head_end, start, start + length, fill, stream + length, reload, stall, max(last, result))
+        return start + length, result
 
     def parts(self, state: State) -> CycleBreakdown:
-        _, _, issue_end, fill, stream, reload, stall, result = (int(v) * self.groups for v in state)
-        return CycleBreakdown(fill, stream, reload=reload, drain=result - issue_end, stall=stall, groups=self.groups)
+        _, _, issue_end, fill, stream, reload, stall, last = state.tolist()
+        g = self.groups
+        return CycleBreakdown(
+            g * fill, g * stream, reload=g * reload, drain=g * (last - issue_end), stall=g * stall, groups=g
+        )
 
     def cost(self) -> EngineCost:
         state = self.start()

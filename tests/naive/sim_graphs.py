@@ -45,7 +45,7 @@ def random_plan(rng: Random, shape: Shape, chunks: int) -> PipelinePlan:
         return tuple(rng.randint(low, shape.longest) for _ in range(chunks))
 
     # Drains differ from chunk to chunk, but the last result of a task is its last chunk's.
-    drains = numbers(0)[:-1] + (2 * shape.longest,)
+    drains = (*numbers(0)[:-1], 2 * shape.longest)
     return PipelinePlan(numbers(0), numbers(0), drains, rng.randint(1, 3) if shape.groups else 1)
 
 
