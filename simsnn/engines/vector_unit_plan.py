@@ -30,6 +30,7 @@ from simsnn.workload.operation import Operand, TaskPart, VectorOperation
 FREE, RESULT_END, ISSUES, RELOAD, STALL = range(5)
 """Layout of the state: next free issue edge, last result, issues so far, recurrence waits, waits for ready."""
 
+_WEIGHTS = frozenset({TaskPart.UPDATE, TaskPart.REDUCE})
 _REDUCING = frozenset({TaskPart.NORMALISATION, TaskPart.LOSS})
 
 
@@ -49,10 +50,17 @@ def balanced_cut(units: int, blocks: int) -> tuple[int, ...]:
 
 
 def cut_units(config: VectorUnitConfig, operation: VectorOperation) -> int:
-    """Pieces an operation can be cut into: samples, single slots if nothing recurs, or issue slots of weights."""
-    if operation.slots == 1:
+    """Pieces an operation can be cut into: samples, single slots if nothing recurs, or issue slots of weights.
+
+    Without slots only weights are cut: a piece of a single feature map would need its neighbours.
+    """
+    if _is_weights(operation):
         return -(-operation.elements // config.lanes)
     return operation.slots if operation.steps == 1 else max(1, operation.slots // operation.timesteps)
+
+
+def _is_weights(operation: VectorOperation) -> bool:
+    return operation.slots == 1 and operation.part in _WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -145,13 +153,15 @@ class VectorPlan:
         return tuple(self._tile(o, chunk) for o in self.operation.writes if last or self._cuts(o))
 
     def _cuts(self, operand: Operand) -> bool:
-        return self.operation.slots == 1 or operand.slots % self._units == 0
+        if _is_weights(self.operation):
+            return operand.elements % self.operation.elements == 0
+        return operand.slots % self._units == 0
 
     def _tile(self, operand: Operand, chunk: int) -> Tile:
         if not self._cuts(operand):
             return Tile(operand.tensor, operand.role, (0, operand.slots), operand.bytes)
         bounds = self._unit_bounds[chunk : chunk + 2]
-        if self.operation.slots > 1:
+        if not _is_weights(self.operation):
             start, end = (operand.slots * unit // self._units for unit in bounds)
             return Tile(operand.tensor, operand.role, (start, end), (end - start) * operand.slot_bytes)
         # weights: element ranges; rounding the cumulative bits keeps the sum of the pieces exact

@@ -49,6 +49,24 @@ def _write_back(
 
 
 @jit
+def _next_issue(sequencer: Integers, block_end: int, slots: int, steps: int, chunk_elements: Integers) -> None:
+    """The sequencer (chunk, block, step, slot, first element of the chunk) moves on: slot fastest."""
+    sequencer[3] += 1
+    if sequencer[1] + sequencer[3] < block_end:
+        return
+    sequencer[3] = 0
+    sequencer[2] += 1
+    if sequencer[2] < steps:
+        return
+    sequencer[2] = 0
+    sequencer[1] = block_end
+    if block_end == slots:
+        sequencer[4] += chunk_elements[sequencer[0]]
+        sequencer[1] = 0
+        sequencer[0] += 1
+
+
+@jit
 def run_vector_unit(
     currents: Integers,
     chunk_elements: Integers,
@@ -102,8 +120,7 @@ def run_vector_unit(
     front_v = np.zeros(lanes, dtype=np.int64)
     pipe = np.zeros((max(stages, 1), 6), dtype=np.int64)
     pipe_v = np.zeros((max(stages, 1), lanes), dtype=np.int64)
-    chunk, block, step, slot = 0, 0, 0, 0
-    base = 0
+    sequencer = np.zeros(5, dtype=np.int64)
     edge, frozen = 0, 0
     while True:
         if frozen > 0:
@@ -112,6 +129,7 @@ def run_vector_unit(
             edge += 1
             continue
         # ---- read: decide from old register values only
+        chunk, block, step, slot, base = sequencer
         waiting = chunk < chunks
         busy = front[0] == 1 and front_left > 0
         slots = (chunk_elements[chunk] + lanes - 1) // lanes if waiting else 0
@@ -125,14 +143,8 @@ def run_vector_unit(
         issue = waiting and not busy and not late and current_state
         block_end = min(slots, block + resident_slots[chunk]) if waiting else 0
         # ---- book the edge
-        if issue or busy:
-            parts[STREAM] += 1
-        elif not waiting:
-            parts[DRAIN] += 1
-        elif late:
-            parts[STALL] += 1
-        else:
-            parts[RELOAD] += 1
+        part = STREAM if issue or busy else (DRAIN if not waiting else (STALL if late else RELOAD))
+        parts[part] += 1
         # ---- write: the pipeline shifts, last register first
         for stage in range(stages - 1, 0, -1):
             pipe[stage] = pipe[stage - 1]
@@ -169,17 +181,6 @@ def run_vector_unit(
                 if leaving[4] == chunks - 1:
                     parts[STALL] += frozen
                     return spikes, state, parts, ends, counts, tag
-        # ---- write: the sequencer moves on
         if issue:
-            slot += 1
-            if block + slot == block_end:
-                slot = 0
-                step += 1
-                if step == steps:
-                    step = 0
-                    block = block_end
-                    if block == slots:
-                        base += chunk_elements[chunk]
-                        block = 0
-                        chunk += 1
+            _next_issue(sequencer, block_end, slots, steps, chunk_elements)
         edge += 1

@@ -61,7 +61,7 @@ def test_chunks_share_out_all_elements_bytes_and_issues(unit, batch, neurons, st
     assert sum(plan.chunk_elements) == operation.elements
     assert min(plan.chunk_elements) > 0
     chunks = range(plan.chunk_count)
-    if operation.slots == 1:  # what a chunk loads is what it computes
+    if operation.part is TaskPart.UPDATE:  # what a chunk loads is what it computes
         assert [plan.needs(c)[0].key[1] - plan.needs(c)[0].key[0] for c in chunks] == list(plan.chunk_elements)
     for operand in operation.reads:
         tiles = [t for c in chunks for t in plan.needs(c) if t.tensor == operand.tensor]
@@ -71,7 +71,7 @@ def test_chunks_share_out_all_elements_bytes_and_issues(unit, batch, neurons, st
     assert written == sum(o.bytes for o in operation.writes)
     parts = plan.cost().cycles
     assert parts.stream == sum(plan.issues(c) for c in chunks) * plan.interval
-    if operation.slots == 1:  # weights are cut at whole issues: cutting is free
+    if operation.part is TaskPart.UPDATE:  # weights are cut at whole issues: cutting is free
         assert parts.total == VectorPlan(plan.config, operation).cost().cycles.total
 
 
@@ -113,6 +113,28 @@ def test_pooling_asks_for_its_whole_window_per_issue():
     unit = VectorUnit(VectorUnitConfig(name="v", lanes=8, ops_per_cycle=3, pipeline_cycles=1, order="t_outer"))
     read, write = unit.plan(pooling_operation(6, 3)).port_demand()
     assert (read.reads_per_edge, write.writes_per_edge) == (32, 8)
+
+
+def test_an_operand_without_slots_is_whole_in_every_chunk_and_done_with_the_last():
+    unit = VectorUnit(VectorUnitConfig(name="v", lanes=8, ops_per_cycle=3, pipeline_cycles=1, order="t_outer"))
+    scale = Operand("norm.scale", OperandClass.WEIGHTS, 10, 16)
+    total = Operand("norm.sums", OperandClass.PARTIAL_SUMS, 10, 32)
+    x = Operand("norm.input", OperandClass.CURRENTS, 600, 16, slots=6)
+    counts = OperationCounts(add=1, multiply=1)
+    operation = VectorOperation(
+        "norm", Pass.F, TaskPart.NORMALISATION, 600, 1, counts, 16, (x, scale), (total,), slots=6, timesteps=3
+    )
+    plan = unit.plan(operation, 2)
+    assert [[t.bytes for t in plan.needs(c)] for c in (0, 1)] == [[600, 20], [600, 20]]
+    assert plan.needs(0)[1] == plan.needs(1)[1]
+    assert [[t.bytes for t in plan.leaves(c)] for c in (0, 1)] == [[], [40]]
+    assert plan.cost().approximations
+
+
+def test_a_single_feature_map_is_not_cut():
+    unit = VectorUnit(VectorUnitConfig(name="v", lanes=8, ops_per_cycle=3, pipeline_cycles=1, order="t_outer"))
+    assert unit.most_blocks(pooling_operation(1, 1)) == 1
+    assert unit.most_blocks(update_operation(17)) == 3
 
 
 def test_refusals_name_the_reason():
