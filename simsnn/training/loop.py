@@ -1,0 +1,248 @@
+"""Training loop and the recording of one batch: repeatable for a seed on one machine.
+
+Three independent streams come from the seed: initial weights, order of the samples, and the
+random draws of the encoding. BLAS runs on one thread, because the order of a threaded sum is not
+fixed. The test accuracy is taken after every epoch; the reported one is that of the last.
+
+Proof: ``tests/unit/test_training_loop.py``, ``tests/integration/test_training_digits.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.errors import ConfigError, Where
+from simsnn.training.config import TrainConfig
+from simsnn.training.datasets import Dataset, load_dataset
+from simsnn.training.loss import loss_function
+from simsnn.training.model import Model, State
+from simsnn.training.optimizer import Optimizer
+from simsnn.training.parameters import initial_parameters
+from simsnn.training.recording import Recording, record_step
+from simsnn.workload.encoding import Encoding, encode
+from simsnn.workload.network import Network
+
+Array = NDArray[Any]
+Progress = Callable[[int, int, float, float], None]
+"""Called after every epoch with (epochs done, epochs, mean loss, test accuracy)."""
+
+_LOG = logging.getLogger(__name__)
+_EVALUATION_SLOTS = 1024
+_WEIGHTS, _ORDER, _ENCODING, _TEST, _RECORD = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch: mean training loss, test accuracy behind it."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """Result of a training.
+
+    Parameters
+    ----------
+    state : State
+        Parameters and statistics after the last epoch.
+    recorded : State
+        The same at the moment that ``record.when`` names.
+    history : tuple of EpochRecord
+        One entry per epoch.
+    accuracy : float
+        Test accuracy after the last epoch, 0..1.
+    recorded_accuracy : float
+        Test accuracy of ``recorded``.
+    silent_layers : tuple of str
+        Layers none of whose neurons fires on the test set.
+    steps_per_epoch : int
+        Updates per epoch.
+    """
+
+    state: State
+    recorded: State
+    history: tuple[EpochRecord, ...]
+    accuracy: float
+    recorded_accuracy: float
+    silent_layers: tuple[str, ...]
+    steps_per_epoch: int
+
+
+class _Trainer:
+    def __init__(
+        self, network: Network, config: TrainConfig, timesteps: int, batch: int, encoding: Encoding, seed: int
+    ) -> None:
+        self.config = config
+        self.timesteps = timesteps
+        self.batch = batch
+        self.encoding = encoding
+        self.seed = seed
+        self.network = network
+        self.model = Model(network, timesteps)
+        self.data: Dataset = load_dataset(config.dataset, network)
+        self.check_batch()
+
+    def check_batch(self) -> None:
+        samples, index = len(self.data.train_labels), self.config.record.batch_index
+        if self.batch > samples:
+            raise ConfigError(
+                f"batch {self.batch} is larger than the {samples} training samples",
+                where=Where(path="workload.batch"),
+                value=self.batch,
+                allowed=(f"1..{samples}",),
+            )
+        if index >= samples // self.batch:
+            raise ConfigError(
+                f"batch_index {index} does not exist: {samples} training samples make"
+                f" {samples // self.batch} full batches",
+                where=Where(path="activity.record.batch_index"),
+                value=index,
+                allowed=(f"0..{samples // self.batch - 1}",),
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.data.train_labels) // self.batch)
+
+    def stream(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, purpose))
+
+    def encoded(self, images: Array, rng: np.random.Generator) -> Array:
+        """Images (B, C, H, W) as input (T, B, H, W, C), or (1, B, H, W, C) where every step is equal."""
+        steps = 1 if self.encoding is Encoding.DIRECT else self.timesteps
+        return np.ascontiguousarray(np.moveaxis(encode(images, self.encoding, steps, rng), 2, -1))
+
+    def initial(self) -> State:
+        parameters = initial_parameters(self.network, self.stream(_WEIGHTS), self.model.dtype)
+        return State(parameters, self.model.initial_statistics())
+
+    def epoch(self, number: int, state: State, optimizer: Optimizer, order: NDArray[np.int64]) -> tuple[State, float]:
+        """One pass over the training set; parameters change in place."""
+        rng = np.random.default_rng((self.seed, _ENCODING, number))
+        updates, losses = self.steps_per_epoch * self.config.epochs, []
+        for start in range(0, len(order), self.batch):
+            chosen = order[start : start + self.batch]
+            x = self.encoded(self.data.train_images[chosen], rng)
+            tapes = self.model.forward(state.parameters, x, state.statistics, training=True)
+            loss, d_logits = loss_function(self.config.loss)(self.model.logits(tapes), self.data.train_labels[chosen])
+            gradient = self.model.backward(state.parameters, tapes, d_logits).vector
+            rate = self.config.optimizer.rate(optimizer.updates, updates, number)
+            optimizer.update(state.parameters, gradient, rate)
+            state = State(state.parameters, self.model.updated(state.statistics, tapes))
+            losses.append(loss)
+        return state, float(np.mean(losses))
+
+    def evaluate(self, state: State) -> tuple[float, tuple[str, ...]]:
+        """Test accuracy, and the layers whose neurons never fired."""
+        images, labels, rng = self.data.test_images, self.data.test_labels, self.stream(_TEST)
+        size, correct = max(1, _EVALUATION_SLOTS // self.timesteps), 0
+        fired = [layer.neuron is None for layer in self.network.layers]
+        for start in range(0, len(labels), size):
+            x = self.encoded(images[start : start + size], rng)
+            tapes = self.model.forward(state.parameters, x, state.statistics, training=False)
+            fired = [before or bool(tape.output.any()) for before, tape in zip(fired, tapes, strict=True)]
+            correct += int(np.sum(self.model.logits(tapes).argmax(axis=1) == labels[start : start + size]))
+        silent = tuple(layer.name for layer, any_spike in zip(self.network.layers, fired, strict=True) if not any_spike)
+        return correct / len(labels), silent
+
+    def run(self, progress: Progress | None) -> TrainedModel:
+        state, record = self.initial(), self.config.record
+        recorded = state.copy()
+        accuracy, silent = self.evaluate(state)
+        recorded_accuracy, history = accuracy, []
+        optimizer = Optimizer(self.config.optimizer, self.model.layout.size, self.model.dtype)
+        shuffle, samples = self.stream(_ORDER), len(self.data.train_labels)
+        for number in range(self.config.epochs):
+            state, loss = self.epoch(number, state, optimizer, shuffle.permutation(samples))
+            accuracy, silent = self.evaluate(state)
+            history.append(EpochRecord(number + 1, loss, accuracy))
+            if progress is not None:
+                progress(number + 1, self.config.epochs, loss, accuracy)
+            if record.when == "after_training" or record.epoch == number + 1:
+                recorded, recorded_accuracy = state.copy(), accuracy
+        for name in silent:
+            _LOG.warning("layer %r is silent after training: its neurons never fire on the test set", name)
+        return TrainedModel(
+            state, recorded, tuple(history), accuracy, recorded_accuracy, silent, self.steps_per_epoch
+        )
+
+
+def _single_thread() -> Any:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return threadpool_limits(1, user_api="blas")
+
+
+def train(
+    network: Network,
+    config: TrainConfig,
+    timesteps: int,
+    batch: int,
+    encoding: Encoding,
+    seed: int,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Train a network.
+
+    Parameters
+    ----------
+    network : Network
+        What is trained.
+    config : TrainConfig
+        How.
+    timesteps, batch : int
+        T and B.
+    encoding : Encoding
+        How images become inputs.
+    seed : int
+        Everything random follows from it.
+    progress : callable, optional
+        Told after every epoch.
+
+    Raises
+    ------
+    ConfigError
+        If data set, network, batch and record do not fit together.
+    """
+    with _single_thread():
+        return _Trainer(network, config, timesteps, batch, encoding, seed).run(progress)
+
+
+def record(
+    network: Network,
+    config: TrainConfig,
+    timesteps: int,
+    batch: int,
+    encoding: Encoding,
+    seed: int,
+    state: State,
+) -> Recording:
+    """Record the batch that ``config.record`` names, at a state of the training.
+
+    Parameters
+    ----------
+    network, config, timesteps, batch, encoding, seed
+        Those of :func:`train`.
+    state : State
+        Usually ``TrainedModel.recorded``.
+
+    Returns
+    -------
+    Recording
+        Of ``batch`` samples of the training split in its fixed order.
+    """
+    with _single_thread():
+        trainer = _Trainer(network, config, timesteps, batch, encoding, seed)
+        first = config.record.batch_index * batch
+        chosen = slice(first, first + batch)
+        x = trainer.encoded(trainer.data.train_images[chosen], trainer.stream(_RECORD))
+        return record_step(trainer.model, state, x, trainer.data.train_labels[chosen], config.loss)

@@ -1,0 +1,345 @@
+"""Forward and backward through time over a network, layer by layer, all T of a layer at once.
+
+Values on an edge are (T, B, H, W, C), or (1, B, H, W, C) where all time steps are equal (direct
+encoding up to the first neuron): such a value is computed once, and its gradient is the sum over
+time. Spikes are 0.0 or 1.0 in the model's dtype, float32 for training and float64 for checks.
+
+The readout is the mean over time of what the last layer delivers. Backward is backpropagation
+through time with surrogate derivatives: every layer's gradients are those of the equations in
+``simsnn/neurons/lif.py``, ``simsnn/training/normalisation.py`` and ``simsnn/workload/lowering.py``.
+
+Proof: ``tests/kernels/test_gradients.py`` (finite differences of whole networks),
+``tests/unit/test_training_model.py`` (against one scalar at a time).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.errors import ConfigError, Where
+from simsnn.kernels.pooling import avg_pool, avg_pool_backward, max_pool, max_pool_backward
+from simsnn.training.membrane import Membrane
+from simsnn.training.normalisation import Moments, Normalised, normalise, normalise_backward
+from simsnn.training.parameters import Layout
+from simsnn.training.synapse import Synapse
+from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer, Shape
+from simsnn.workload.network import Layer, Network
+
+Array = NDArray[Any]
+Statistics = tuple[Moments | None, ...]
+"""Stored moments of every layer of the network; None where it is no normalisation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What training changes: the parameter vector (P,) and the stored moments."""
+
+    parameters: Array
+    statistics: Statistics
+
+    def copy(self) -> State:
+        """A state that further updates leave alone."""
+        return State(self.parameters.copy(), self.statistics)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerTape:
+    """What one layer left for backward.
+
+    Parameters
+    ----------
+    inputs : tuple of array
+        Values it read.
+    current : array
+        Its value before the neuron.
+    output : array
+        Its value behind the neuron; ``current`` itself where there is none.
+    v : array or None
+        Membrane potential before the reset.
+    winner : array or None
+        Winning element of every max-pooling window, (T*B, Ho, Wo, C).
+    normalised : Normalised or None
+        State of a normalisation.
+    """
+
+    inputs: tuple[Array, ...]
+    current: Array
+    output: Array
+    v: Array | None = None
+    winner: Array | None = None
+    normalised: Normalised | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerGradient:
+    """Gradients at one layer: towards its output (behind the neuron) and its current (before it)."""
+
+    output: Array
+    current: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gradients:
+    """Gradient of the loss: one vector over all parameters, and per layer where it was asked for."""
+
+    vector: Array
+    layers: tuple[LayerGradient | None, ...]
+
+
+class Model:
+    """A network ready to run; parameters and statistics are passed in, nothing is kept.
+
+    Parameters
+    ----------
+    network : Network
+        Any network without bare products, ending in a flat readout.
+    timesteps : int
+        T.
+    dtype : dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ConfigError
+        For a list of matrix products, or a readout that is not flat.
+    """
+
+    def __init__(self, network: Network, timesteps: int, dtype: Any = np.float32) -> None:
+        _check_trainable(network)
+        self.network = network
+        self.timesteps = timesteps
+        self.dtype = np.dtype(dtype)
+        self.layout = Layout.of(network)
+        self._needs_gradient = tuple(network.needs_input_gradient(layer) for layer in network.layers)
+
+    def initial_statistics(self) -> Statistics:
+        """Moments before any batch: zero mean, unit variance."""
+        return tuple(
+            Moments.initial(layer.out_shape[0], self.dtype) if layer.kind == "batch_norm" else None
+            for layer in self.network.layers
+        )
+
+    def forward(
+        self,
+        parameters: Array,
+        x: Array,
+        statistics: Statistics,
+        *,
+        training: bool,
+        smooth: bool = False,
+        frozen: tuple[Array | None, ...] | None = None,
+    ) -> tuple[LayerTape, ...]:
+        """Run all layers.
+
+        Parameters
+        ----------
+        parameters : array, shape (P,)
+            In the order of :class:`Layout`.
+        x : array, shape (T, B, H, W, C) or (1, B, H, W, C)
+            Encoded input.
+        statistics : Statistics
+            Stored moments, read by frozen normalisations and, unless ``training``, by all.
+        training : bool
+            True takes batch statistics.
+        smooth, frozen : bool, tuple of array per layer
+            For gradient checks only, see :meth:`Membrane.forward`.
+        """
+        tapes: list[LayerTape] = []
+        for layer in self.network.layers:
+            inputs = tuple(x if i < 0 else tapes[i].output for i in layer.inputs)
+            tape = self._value(layer, inputs, self.layout.view(parameters, layer.index), statistics, training)
+            if layer.neuron is not None:
+                held = frozen[layer.index] if frozen is not None else None
+                output, v = Membrane(layer.neuron, self.timesteps).forward(tape.current, smooth, held)
+                tape = LayerTape(inputs, tape.current, output, v, tape.winner, tape.normalised)
+            tapes.append(tape)
+        return tuple(tapes)
+
+    def logits(self, tapes: tuple[LayerTape, ...]) -> Array:
+        """Readout (B, classes)."""
+        output = tapes[-1].output
+        logits: Array = output.mean(axis=0).reshape(output.shape[1], -1)
+        return logits
+
+    def updated(self, statistics: Statistics, tapes: tuple[LayerTape, ...]) -> Statistics:
+        """Stored moments after a training batch."""
+        updated = list(statistics)
+        for layer, tape in zip(self.network.layers, tapes, strict=True):
+            stored = updated[layer.index]
+            if isinstance(layer.config, BatchNormLayer) and tape.normalised is not None and stored is not None:
+                batch = tape.normalised
+                if batch.from_batch:
+                    updated[layer.index] = stored.towards(batch.moments, layer.config.momentum)
+        return tuple(updated)
+
+    def backward(
+        self, parameters: Array, tapes: tuple[LayerTape, ...], d_logits: Array, *, keep: bool = False
+    ) -> Gradients:
+        """Backpropagate through layers and time.
+
+        Parameters
+        ----------
+        parameters : array, shape (P,)
+            Those of the forward pass.
+        tapes : tuple of LayerTape
+            What the forward pass returned.
+        d_logits : array, shape (B, classes)
+            Gradient of the loss towards the readout.
+        keep : bool
+            True returns the gradients at every layer as well.
+        """
+        vector = np.zeros(self.layout.size, self.dtype)
+        towards: list[Array | None] = [None] * len(tapes)
+        kept: list[LayerGradient | None] = [None] * len(tapes)
+        towards[-1] = _spread(d_logits, tapes[-1].output)
+        for layer in reversed(self.network.layers):
+            tape, output = tapes[layer.index], towards[layer.index]
+            towards[layer.index] = None
+            if output is None:
+                continue
+            current = output
+            if layer.neuron is not None and tape.v is not None:
+                current = Membrane(layer.neuron, self.timesteps).backward(output, tape.v, tape.output)
+            kept[layer.index] = LayerGradient(output, current) if keep else None
+            view = self.layout.view(vector, layer.index)
+            current = _match(current, tape.current)
+            gradients = self._gradients(layer, tape, parameters, current, view)
+            for source, gradient in zip(layer.inputs, gradients, strict=True):
+                if source >= 0 and gradient is not None:
+                    _accumulate(towards, source, _match(gradient, tapes[source].output))
+        return Gradients(vector, tuple(kept))
+
+    def _value(
+        self, layer: Layer, inputs: tuple[Array, ...], parameters: Array, statistics: Statistics, training: bool
+    ) -> LayerTape:
+        """Value of a layer before its neuron."""
+        x, config = inputs[0], layer.config
+        if layer.has_weights:
+            return _tape(inputs, _unslot(Synapse(layer.geometry).forward(_slots(x), parameters), x))
+        if isinstance(config, MaxPoolLayer):
+            out, winner = _max_pool(_slots(x), config, layer.out_shape)
+            return _tape(inputs, _unslot(out, x), winner=winner)
+        if isinstance(config, AvgPoolLayer):
+            return _tape(inputs, _unslot(_avg_pool(_slots(x), config, layer.out_shape), x))
+        if isinstance(config, BatchNormLayer):
+            batch = training and config.mode == "training"
+            stored = None if batch else statistics[layer.index]
+            result = normalise(x, parameters[0], parameters[1], config.epsilon, stored)
+            return _tape(inputs, result.y, normalised=result)
+        if config.kind == "flatten":
+            return _tape(inputs, _flatten(x))
+        return _tape(inputs, inputs[0] + inputs[1])
+
+    def _gradients(
+        self, layer: Layer, tape: LayerTape, parameters: Array, gradient: Array, view: Array
+    ) -> tuple[Array | None, ...]:
+        """Gradients towards the inputs of a layer; writes its parameters' gradient into ``view``."""
+        x, config, wanted = tape.inputs[0], layer.config, self._needs_gradient[layer.index]
+        weights = self.layout.view(parameters, layer.index)
+        if layer.has_weights:
+            synapse = Synapse(layer.geometry)
+            view[...] = synapse.weight_gradient(_slots(x), _slots(gradient))
+            return (_unslot(synapse.input_gradient(_slots(gradient), weights), x) if wanted else None,)
+        if tape.normalised is not None:
+            dx, view[0], view[1] = normalise_backward(tape.normalised, weights[0], gradient)
+            return (dx if wanted else None,)
+        if not wanted:
+            return tuple(None for _ in layer.inputs)
+        if isinstance(config, MaxPoolLayer | AvgPoolLayer):
+            return (_unslot(_pool_backward(_slots(gradient), config, tape.winner, _slots(x).shape), x),)
+        if config.kind == "flatten":
+            return (_unflatten(gradient, x.shape),)
+        return (gradient, gradient)
+
+
+def _check_trainable(network: Network) -> None:
+    if network.bare_gemms:
+        raise ConfigError(
+            "bare matrix products cannot be trained",
+            where=Where(path="activity.kind"),
+            remedy="remove the activity: a dense engine needs none for gemm layers",
+        )
+    if network.output.out_shape[1:] != (1, 1):
+        raise ConfigError(
+            f"the readout {network.output.name!r} has shape {network.output.out_shape}, a loss needs one value a class",
+            where=Where(path="network.layers"),
+            remedy="end the network with flatten and linear",
+        )
+
+
+def _tape(
+    inputs: tuple[Array, ...], value: Array, winner: Array | None = None, normalised: Normalised | None = None
+) -> LayerTape:
+    return LayerTape(inputs, value, value, None, winner, normalised)
+
+
+def _slots(x: Array) -> Array:
+    """(T, B, H, W, C) as (T*B, H, W, C)."""
+    return np.ascontiguousarray(x).reshape(-1, *x.shape[2:])
+
+
+def _unslot(maps: Array, like: Array) -> Array:
+    """(T*B, H, W, C) as (T, B, H, W, C), T and B those of ``like``."""
+    steps = maps.shape[0] // like.shape[1]
+    return maps.reshape(steps, like.shape[1], *maps.shape[1:])
+
+
+def _match(gradient: Array, value: Array) -> Array:
+    """Sum a gradient over time where its value is the same in every step."""
+    if value.shape[0] < gradient.shape[0]:
+        total: Array = gradient.sum(axis=0, keepdims=True)
+        return total
+    return np.broadcast_to(gradient, value.shape)
+
+
+def _spread(d_logits: Array, output: Array) -> Array:
+    """Gradient towards the readout's output: every time step has the same share of the mean."""
+    steps = output.shape[0]
+    share = (d_logits / output.dtype.type(steps)).reshape(1, *output.shape[1:])
+    return np.repeat(share, steps, axis=0)
+
+
+def _accumulate(towards: list[Array | None], index: int, gradient: Array) -> None:
+    held = towards[index]
+    towards[index] = gradient if held is None else held + gradient
+
+
+def _flatten(x: Array) -> Array:
+    """(T, B, H, W, C) to (T, B, 1, 1, C*H*W), channels outermost."""
+    return x.transpose(0, 1, 4, 2, 3).reshape(*x.shape[:2], 1, 1, -1)
+
+
+def _unflatten(gradient: Array, shape: tuple[int, ...]) -> Array:
+    _, batch, height, width, channels = shape
+    return gradient.reshape(-1, batch, channels, height, width).transpose(0, 1, 3, 4, 2)
+
+
+def _max_pool(x: Array, config: MaxPoolLayer, shape: Shape) -> tuple[Array, Array]:
+    channels, height, width = shape
+    out = np.empty((len(x), height, width, channels), x.dtype)
+    winner = np.empty(out.shape, np.uint16)
+    max_pool(x, *config.window(), out, winner)
+    return out, winner
+
+
+def _avg_pool(x: Array, config: AvgPoolLayer, shape: Shape) -> Array:
+    channels, height, width = shape
+    out = np.empty((len(x), height, width, channels), x.dtype)
+    avg_pool(x, *config.window(), out)
+    return out
+
+
+def _pool_backward(
+    gradient: Array, config: MaxPoolLayer | AvgPoolLayer, winner: Array | None, shape: tuple[int, ...]
+) -> Array:
+    dx = np.zeros(shape, gradient.dtype)
+    kh, kw, sh, sw = config.window()
+    if winner is not None:
+        max_pool_backward(gradient, kw, sh, sw, winner, dx)
+    else:
+        avg_pool_backward(gradient, kh, kw, sh, sw, dx)
+    return dx

@@ -1,0 +1,104 @@
+"""Trainable parameters of a network in one vector, seen layer by layer.
+
+Weights of a layer are (Co, Ci/g, Kh, Kw) - a linear layer (N_out, N_in, 1, 1); a normalisation
+has a scale and a shift of one value per channel. There are no biases: the modelled hardware has
+none. Layers follow one another in network order.
+
+Initial weights are normal with standard deviation ``gain * threshold / sqrt(fan_in)``, the
+threshold being that of the neuron behind the layer; the readout has no neuron and takes 1 in place
+of both. The gain makes the current of a neuron whose inputs are active in about a sixth of all
+steps (mean square 1/6) spread about as wide as its threshold, so that layers are not silent.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.workload.network import Layer, Network
+
+Array = NDArray[Any]
+
+INITIAL_GAIN = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parameters of every layer lie in the vector.
+
+    Parameters
+    ----------
+    offsets : tuple of int
+        First element of each layer of the network; one more entry holds the total.
+    shapes : tuple of tuple of int
+        Weights (Co, Ci/g, Kh, Kw), normalisation (2, C), or () for a layer without parameters.
+    """
+
+    offsets: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, network: Network) -> Layout:
+        """Layout of a network."""
+        shapes = tuple(_shape(layer) for layer in network.layers)
+        offsets = [0]
+        for shape in shapes:
+            offsets.append(offsets[-1] + (math.prod(shape) if shape else 0))
+        return cls(tuple(offsets), shapes)
+
+    @property
+    def size(self) -> int:
+        """Parameters of the whole network."""
+        return self.offsets[-1]
+
+    def view(self, vector: Array, layer: int) -> Array:
+        """Parameters of one layer as a view of the vector; empty for a layer without any."""
+        part = vector[self.offsets[layer] : self.offsets[layer + 1]]
+        return part.reshape(self.shapes[layer]) if self.shapes[layer] else part
+
+
+def _shape(layer: Layer) -> tuple[int, ...]:
+    if layer.has_weights:
+        g = layer.geometry
+        return (g.out_channels, g.in_channels // g.groups, g.kernel_h, g.kernel_w)
+    return (2, layer.out_shape[0]) if layer.kind == "batch_norm" else ()
+
+
+def neuron_behind(network: Network, layer: Layer) -> Layer | None:
+    """The layer whose neuron a current reaches through normalisations and residual sums; None for a readout."""
+    while layer.neuron is None:
+        onward = [network.layers[i] for i in layer.consumers if network.layers[i].kind in ("batch_norm", "add")]
+        if not onward:
+            return None
+        layer = onward[0]
+    return layer
+
+
+def initial_parameters(network: Network, rng: np.random.Generator, dtype: np.dtype[Any]) -> Array:
+    """Parameter vector before training.
+
+    Parameters
+    ----------
+    network : Network
+        Any network without bare products.
+    rng : numpy Generator
+        The same generator state gives the same weights in every dtype.
+    dtype : dtype
+        float32 or float64.
+    """
+    layout = Layout.of(network)
+    vector = np.zeros(layout.size, dtype)
+    for layer in network.layers:
+        view = layout.view(vector, layer.index)
+        if layer.has_weights:
+            stage = neuron_behind(network, layer)
+            width = INITIAL_GAIN * stage.neuron.threshold if stage is not None and stage.neuron is not None else 1.0
+            fan_in = math.prod(view.shape[1:])
+            view[...] = rng.normal(0.0, width / math.sqrt(fan_in), view.shape)
+        elif layer.kind == "batch_norm":
+            view[0] = 1
+    return vector
