@@ -1,0 +1,150 @@
+"""Systolic array of R rows x C columns: weight, input or output stationary.
+
+Source: docs/machines section 3. Timing lives in ``systolic_plan.py`` over the recurrences of
+``simsnn/kernels/folds.py``; the register-level twin in ``simsnn/reference/systolic.py``; their
+comparison in ``systolic_check.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from simsnn.energy.parts import AreaPart, AreaUnit
+from simsnn.engines.base import Refusal
+from simsnn.engines.systolic_blocking import Blocking, Dataflow
+from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
+from simsnn.engines.systolic_plan import SystolicPlan
+from simsnn.errors import UnsupportedOperation
+from simsnn.workload.lowering import lower
+from simsnn.workload.operation import Gemm, GemmOperation, Operation, SlotAxis
+
+_MAC_REMEDY = "map it to an array with pe: mac"
+
+
+class SystolicEngine:
+    """A systolic array of the machine; stateless, every operation gets a plan of its own.
+
+    Parameters
+    ----------
+    config : SystolicConfig
+        Its strict configuration.
+    """
+
+    kind: ClassVar[str] = "systolic"
+    model_version: ClassVar[int] = 1
+    config_type: ClassVar[type[SystolicConfig]] = SystolicConfig
+
+    def __init__(self, config: SystolicConfig) -> None:
+        self.config = config
+        self.name = config.name
+
+    def supports(self, operation: Operation) -> Refusal | None:
+        """Refuse vector work, empty products, and on gated adders every product that multiplies."""
+        if not isinstance(operation, GemmOperation):
+            return Refusal("a systolic array does no elementwise work", "map this pass to a vector unit")
+        if any(min(gemm.m, gemm.k, gemm.n) < 1 for gemm in self.gemms(operation)):
+            return Refusal("a product without elements is no work", "drop the operation")
+        if self.config.pe is ProcessingElement.MAC or not operation.multiplies:
+            return None
+        left, right = operation.left, operation.right
+        kinds = f"{left.bits} bit {left.role.value} and {right.bits} bit {right.role.value}"
+        return Refusal(f"gated adders need one binary operand, this product multiplies {kinds}", _MAC_REMEDY)
+
+    def offers(self, dataflow: Dataflow) -> Refusal | None:
+        """Refuse a dataflow that the configuration does not list."""
+        if dataflow in self.config.dataflows:
+            return None
+        offered = ", ".join(flow.value for flow in self.config.dataflows)
+        return Refusal(f"dataflow {dataflow.value} is not offered", f"choose one of {offered} or list it in dataflows")
+
+    def gemms(self, operation: GemmOperation) -> tuple[Gemm, ...]:
+        """Products of an operation in fold-list order."""
+        if operation.geometry is not None:
+            return lower(operation.geometry, operation.pass_, self.config.b_lowering, operation.slots)
+        return (operation.gemm,) if operation.gemm is not None else ()
+
+    def plan(
+        self,
+        operation: Operation,
+        dataflow: Dataflow | None = None,
+        blocking: Blocking = Blocking(),
+        gemms: tuple[Gemm, ...] | None = None,
+        nonzeros: int | None = None,
+    ) -> SystolicPlan:
+        """Cut an operation; ``gemms`` are its products where the caller has lowered it already.
+
+        Raises
+        ------
+        UnsupportedOperation
+            If the operation or the dataflow is refused.
+        ConfigError
+            If the blocking or the accumulator cannot serve it.
+        """
+        flow = dataflow or self.config.dataflows[0]
+        refusal = self.supports(operation) or self.offers(flow)
+        if refusal is not None or not isinstance(operation, GemmOperation):
+            reason = refusal or Refusal("not a product")
+            raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
+        products = gemms if gemms is not None else self.gemms(operation)
+        return SystolicPlan(self.config, operation, flow, blocking, products, nonzeros)
+
+    def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[SystolicPlan]:
+        """Plans with ever smaller chunks, independent of buffer sizes, coarse ones first."""
+        seen: set[Blocking] = set()
+        whole = self.plan(operation, dataflow)
+        for blocking in _blockings(whole):
+            if blocking not in seen:
+                seen.add(blocking)
+                yield self.plan(operation, dataflow, blocking, whole.gemms)
+
+    def area_parts(self, weight_bits: int, streamed_bits: int) -> tuple[AreaPart, ...]:
+        """Hardware of the array at given operand widths.
+
+        Shadow registers, drain registers and the accumulator are charged where the switches ask
+        for them; skew and deskew registers are R(R-1)/2 operands and C(C-1)/2 partial sums.
+        """
+        config = self.config
+        rows, columns, width = config.rows, config.columns, config.acc_width
+        elements = rows * columns
+        unit, widths = AreaUnit.GATED_ADD_PE, (weight_bits, width)
+        if config.pe is ProcessingElement.MAC:
+            unit, widths = AreaUnit.MAC_PE, (weight_bits, streamed_bits, width)
+        parts = [
+            AreaPart(self.name, unit, widths, elements),
+            AreaPart(self.name, AreaUnit.REGISTER, (streamed_bits,), max(1, rows * (rows - 1) // 2)),
+            AreaPart(self.name, AreaUnit.REGISTER, (width,), max(1, columns * (columns - 1) // 2)),
+        ]
+        stationary = Dataflow.WS in config.dataflows or Dataflow.IS in config.dataflows
+        if stationary and config.stationary_buffering is Buffering.DOUBLE:
+            parts.append(AreaPart(self.name, AreaUnit.REGISTER, (weight_bits,), elements))
+        if Dataflow.OS in config.dataflows and config.drain is Drain.OVERLAPPED:
+            parts.append(AreaPart(self.name, AreaUnit.REGISTER, (width,), elements))
+        if stationary and config.psum is PartialSums.ACCUMULATE:
+            parts.append(AreaPart(self.name, AreaUnit.ROW_MEMORY, (config.acc_rows, width), columns))
+        return tuple(parts)
+
+
+def _halvings(most: int) -> list[int]:
+    """1, 2, 4, ... and ``most`` itself."""
+    steps = [1 << power for power in range(max(1, most).bit_length())]
+    return sorted({min(step, most) for step in steps} | {most}) if most > 0 else [1]
+
+
+def _blockings(plan: SystolicPlan) -> Iterator[Blocking]:
+    """Blockings in order of falling chunk size: slots, then rows of a slot, then folds of either axis."""
+    operation = plan.operation
+    slots = operation.slots if operation.slot_axis is not SlotAxis.NONE else 1
+    grid = plan.grids[0]
+    rows, columns = (int(cut.runs()[:, 1].sum()) for cut in (grid.rows, grid.columns))
+    row_steps = [0, *(-(-rows // parts) for parts in _halvings(rows)[1:])]
+    column_steps = [0, *(-(-columns // parts) for parts in _halvings(columns)[1:])]
+    for slot_blocks in _halvings(slots):
+        for row_folds in row_steps:
+            for column_folds in column_steps:
+                yield Blocking(slot_blocks, 1, column_folds, row_folds)
+    per_slot = slots if operation.slot_axis is SlotAxis.M else 1
+    for row_blocks in _halvings(max(gemm.m // per_slot for gemm in plan.period))[1:]:
+        for column_folds in column_steps:
+            yield Blocking(slots, row_blocks, column_folds, row_steps[-1])
+            yield Blocking(slots, row_blocks, column_folds, 0)

@@ -1,0 +1,181 @@
+"""Actions and buffer accesses of a systolic plan, in closed form.
+
+With Tr, Tc the sums of timed rows and columns over the pieces of an axis (R or C per piece where
+folds are full), S the stream and F pieces per axis, one product makes
+
+* ``ws``/``is``: S*Tr*Tc operand hops and as many partial-sum writes; per stream block a tile
+  write of every timed element (``row_addressed``) or r(r+1)/2 hops per column (shift chains),
+  and a second write per element when it swaps; M*N*Fk accumulator writes, M*N*(Fk - 1) reads;
+* ``os``: S*Tr*Tc hops of each operand and as many sum writes; r(r-1)/2 hops per column to shift
+  a fold out, and one more write per element where drain registers exist.
+
+Work is M*K*N multiply-accumulates, or on gated adders the non-zero elements of the binary operand
+times the columns (rows) they meet. Proof: ``tests/reference/test_systolic.py`` (counts of the
+register-level reference).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simsnn.costs import Action, ActionCounts, ActionKey, OperandClass
+from simsnn.engines.systolic_blocking import Axis, Dataflow, Ints
+from simsnn.engines.systolic_config import Buffering, Feeder, PartialSums, ProcessingElement, WeightLoad
+from simsnn.engines.systolic_grid import FoldGrid, accumulates
+from simsnn.workload.feeder import fold_reads
+from simsnn.workload.operation import Gemm
+
+if TYPE_CHECKING:
+    from simsnn.engines.systolic_plan import SystolicPlan
+
+
+@dataclass(frozen=True, slots=True)
+class BufferAccess:
+    """Elements of one operand class that an array reads from and writes to its buffer."""
+
+    role: OperandClass
+    bits: int
+    read_elements: int
+    written_elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterCounts:
+    """Register writes and reads of one operation, all products together."""
+
+    operand_hops: int = 0
+    sum_writes: int = 0
+    tile_writes: int = 0
+    swap_writes: int = 0
+    bank_reads: int = 0
+    bank_writes: int = 0
+    drain_writes: int = 0
+    work: int = 0
+
+    def __add__(self, other: RegisterCounts) -> RegisterCounts:
+        return RegisterCounts(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
+
+
+def _timed(runs: Ints) -> tuple[int, int, int, int]:
+    """Pieces, their timed sum, and the sums of r(r+1)/2 and r(r-1)/2."""
+    sizes, counts = runs[:, 0], runs[:, 1]
+    count, total = int(counts.sum()), int((sizes * counts).sum())
+    square = int((sizes * sizes * counts).sum())
+    return count, total, (square + total) // 2, (square - total) // 2
+
+
+def register_counts(plan: SystolicPlan) -> RegisterCounts:
+    """Counts of the whole operation; ``work`` from the real non-zeros where they are given."""
+    total = RegisterCounts()
+    for gemm, grid in zip(plan.period, plan.grids, strict=True):
+        total += _product_counts(plan, gemm, grid)
+    total = RegisterCounts(*(getattr(total, f) * plan.groups for f in total.__dataclass_fields__))
+    if plan.config.pe is ProcessingElement.GATED_ADD and plan.nonzeros is not None:
+        return total + RegisterCounts(work=_gated_work(plan) - total.work)
+    return total
+
+
+def _gated_work(plan: SystolicPlan) -> int:
+    """Additions of gated adders: every non-zero meets all columns (left) or all rows (right) of its product."""
+    nonzeros, left = plan.nonzeros or 0, plan.operation.left.binary
+    met = {gemm.n if left else gemm.m for gemm in plan.period}
+    if len(met) != 1:
+        raise ValueError("non-zeros of products with different shapes cannot be told apart")
+    return nonzeros * met.pop()
+
+
+def _product_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterCounts:
+    config = plan.config
+    full_rows, full_columns = plan.full
+    row_pieces, rows, down, up = _timed(grid.rows.runs(full_rows))
+    _, columns, _, _ = _timed(grid.columns.runs(full_columns))
+    blocks, stream, _, _ = _timed(grid.stream.runs())
+    hops = stream * rows * columns
+    if plan.dataflow is Dataflow.OS:
+        drain = blocks * columns * (up + (rows if plan.overlaps_drain else 0))
+        return RegisterCounts(operand_hops=hops, sum_writes=hops, drain_writes=drain, work=gemm.macs)
+    addressed = config.weight_load is WeightLoad.ROW_ADDRESSED and not config.scalesim
+    double = config.stationary_buffering is Buffering.DOUBLE and not config.scalesim
+    banks = 0
+    if accumulates(gemm, config, plan.dataflow) and config.psum is PartialSums.ACCUMULATE:
+        banks = gemm.m * gemm.n
+    return RegisterCounts(
+        operand_hops=hops,
+        sum_writes=hops,
+        tile_writes=blocks * columns * (rows if addressed else down),
+        swap_writes=blocks * columns * rows if double else 0,
+        bank_reads=banks * (row_pieces - 1),
+        bank_writes=banks * row_pieces,
+        work=gemm.macs,
+    )
+
+
+def action_counts(plan: SystolicPlan) -> ActionCounts:
+    """Priced actions of the array; words of the buffers are left to the mapping."""
+    counts, config, operation = register_counts(plan), plan.config, plan.operation
+    left, right, width = operation.left.bits, operation.right.bits, config.acc_width
+    streamed, stationary = (right, left) if plan.dataflow is Dataflow.IS else (left, right)
+    pairs = [
+        (ActionKey("pe", Action.ADD, width), counts.work),
+        (ActionKey("pe", Action.REGISTER_WRITE, streamed), counts.operand_hops),
+        (ActionKey("pe", Action.REGISTER_WRITE, width), counts.sum_writes),
+        (ActionKey("pe", Action.REGISTER_WRITE, stationary), counts.tile_writes + counts.swap_writes),
+        (ActionKey("accumulator", Action.REGISTER_READ, width), counts.bank_reads),
+        (ActionKey("accumulator", Action.REGISTER_WRITE, width), counts.bank_writes),
+        (ActionKey("accumulator", Action.ADD, width), counts.bank_reads),
+        (ActionKey("drain", Action.REGISTER_WRITE, width), counts.drain_writes),
+    ]
+    if plan.dataflow is Dataflow.OS:
+        pairs.append((ActionKey("pe", Action.REGISTER_WRITE, stationary), counts.operand_hops))
+    if config.pe is ProcessingElement.MAC:
+        pairs.append((ActionKey("pe", Action.MULTIPLY, left, right), counts.work))
+    return ActionCounts.of(*pairs)
+
+
+def buffer_accesses(plan: SystolicPlan) -> tuple[BufferAccess, ...]:
+    """Elements that the feeder reads per operand, and that the array writes (docs/machines section 3.1)."""
+    left_reads = right_reads = written = spilled = 0
+    for index, (gemm, grid) in enumerate(zip(plan.period, plan.grids, strict=True)):
+        row_pieces, column_pieces, blocks = (int(grid.cut(axis).runs()[:, 1].sum()) for axis in Axis)
+        left_uses, right_uses = _uses(plan.dataflow, row_pieces, column_pieces, blocks)
+        left_reads += left_uses * _left_elements(plan, gemm, grid, index)
+        right_reads += right_uses * gemm.k * gemm.n
+        written += gemm.m * gemm.n * (blocks if plan.dataflow is Dataflow.OS else 1)
+        if plan.spills and accumulates(gemm, plan.config, plan.dataflow):
+            spilled += gemm.m * gemm.n * (row_pieces - 1)
+    operation, groups = plan.operation, plan.groups
+    found = [
+        BufferAccess(operation.left.role, operation.left.bits, left_reads * groups, 0),
+        BufferAccess(operation.right.role, operation.right.bits, right_reads * groups, 0),
+        BufferAccess(operation.output.role, operation.output.bits, 0, written * groups),
+    ]
+    if spilled:
+        moved = spilled * groups
+        found.append(BufferAccess(OperandClass.PARTIAL_SUMS, plan.config.acc_width, moved, moved))
+    return tuple(found)
+
+
+def _uses(dataflow: Dataflow, rows: int, columns: int, blocks: int) -> tuple[int, int]:
+    """Times that the left and the right operand are read whole: once per piece of the axis they lack."""
+    if dataflow is Dataflow.WS:
+        return columns, blocks
+    return (blocks, columns) if dataflow is Dataflow.IS else (columns, rows)
+
+
+def _left_elements(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid, index: int) -> int:
+    """Reads of the left operand in one sweep over the folds that touch it."""
+    if plan.products is None or plan.config.im2col is Feeder.EXPLICIT:
+        return gemm.m * gemm.k
+    m_axis, k_axis = _left_axes(plan.dataflow)
+    m_ranges, k_ranges = (np.ascontiguousarray(grid.cut(axis).pieces()[:, :2]) for axis in (m_axis, k_axis))
+    return int(fold_reads(plan.products[index], Feeder.LINE_BUFFER, k_ranges, m_ranges).sum())
+
+
+def _left_axes(dataflow: Dataflow) -> tuple[Axis, Axis]:
+    """Axes of the grid that hold M and K."""
+    if dataflow is Dataflow.WS:
+        return Axis.STREAM, Axis.ROWS
+    return (Axis.COLUMNS, Axis.ROWS) if dataflow is Dataflow.IS else (Axis.ROWS, Axis.STREAM)

@@ -1,0 +1,147 @@
+"""The fold grid of one product on one array: its three axes cut by capacity, slots and chunks.
+
+Source: docs/machines section 3.2 (loop orders, accumulator blocks) and section 9 (chunks). Proof:
+``tests/analytic/test_systolic_plan.py`` enumerates folds and chunks with plain loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsnn.engines.systolic_blocking import Axis, Blocking, Cut, Dataflow, Ints, accumulator_blocks, balanced, refine
+from simsnn.engines.systolic_config import FoldOrder, PartialSums, SystolicConfig
+from simsnn.errors import ConfigError
+from simsnn.workload.operation import Gemm, SlotAxis
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldGrid:
+    """One product cut for one array.
+
+    Parameters
+    ----------
+    rows, columns, stream : Cut
+        The axes; every (row piece, column piece, stream block) is a fold.
+    tiles : NDArray[int64]
+        Bounds of the M-tiles of the stream, among them every bound of its blocks.
+    stream_groups : NDArray[int64]
+        Chunk group of every stream block.
+    order : tuple of Axis
+        Loops, outermost first.
+    slot_pieces : int
+        Rows of M that belong to one slot; 0 where M has no slots.
+    """
+
+    rows: Cut
+    columns: Cut
+    stream: Cut
+    tiles: Ints
+    stream_groups: Ints
+    order: tuple[Axis, Axis, Axis]
+
+    def cut(self, axis: Axis) -> Cut:
+        """Cut of an axis."""
+        return (self.rows, self.columns, self.stream)[axis]
+
+    def runs(self, full_rows: int, full_columns: int) -> list[Ints]:
+        """(size, count) of equal pieces of every loop, outermost first, sizes as timed."""
+        full = (full_rows, full_columns, 0)
+        return [self.cut(axis).runs(full[axis]) for axis in self.order]
+
+    def pieces(self) -> list[Ints]:
+        """(start, stop, chunk group) of the pieces of every loop, outermost first."""
+        found = []
+        for axis in self.order:
+            pieces = self.cut(axis).pieces()
+            if axis is Axis.STREAM:
+                pieces[:, 2] = self.stream_groups
+            found.append(pieces)
+        return found
+
+
+def axis_lengths(gemm: Gemm, dataflow: Dataflow) -> tuple[int, int, int]:
+    """Lengths of rows, columns and stream."""
+    if dataflow is Dataflow.WS:
+        return gemm.k, gemm.n, gemm.m
+    return (gemm.k, gemm.m, gemm.n) if dataflow is Dataflow.IS else (gemm.m, gemm.n, gemm.k)
+
+
+def loop_order(dataflow: Dataflow, order: FoldOrder) -> tuple[Axis, Axis, Axis]:
+    """Loops, outermost first: n, m-block, k or m-block, k, n; ``os`` K block, m, n."""
+    if dataflow is not Dataflow.OS and order is FoldOrder.K_INNER:
+        return Axis.COLUMNS, Axis.STREAM, Axis.ROWS
+    return Axis.STREAM, Axis.ROWS, Axis.COLUMNS
+
+
+def fold_grid(
+    gemm: Gemm, slots: int, slot_axis: SlotAxis, config: SystolicConfig, dataflow: Dataflow, blocking: Blocking
+) -> FoldGrid:
+    """Cut one product.
+
+    Raises
+    ------
+    ConfigError
+        If the blocking asks for more slot blocks than there are slots, or the accumulator
+        cannot hold one streamed row.
+    """
+    if blocking.slot_blocks > (1 if slot_axis is SlotAxis.NONE else slots):
+        raise ConfigError(f"blocking: {blocking.slot_blocks} slot_blocks of {slots} slots", value=blocking.slot_blocks)
+    m_bounds, k_bounds, n_bounds = _bounds(gemm, slots, slot_axis, blocking)
+    if dataflow is Dataflow.OS:
+        return _output_grid(m_bounds, k_bounds, n_bounds, config, blocking)
+    streams_slots = dataflow is Dataflow.WS and slot_axis is SlotAxis.M
+    _, column_length, stream_length = axis_lengths(gemm, dataflow)
+    rows = Cut(k_bounds, config.rows, blocking.row_folds)
+    column_bounds = n_bounds if dataflow is Dataflow.WS else m_bounds
+    columns = Cut(column_bounds, config.columns, blocking.column_folds)
+    order = loop_order(dataflow, FoldOrder.K_INNER if config.scalesim else config.fold_order)
+    room, live = stream_length, 1
+    if accumulates(gemm, config, dataflow) and config.psum is PartialSums.ACCUMULATE and not config.scalesim:
+        room = config.acc_rows
+        live = 1 if order[0] is Axis.COLUMNS else sum(-(-int(s) // config.columns) for s in columns.sizes())
+    stream_slots = slots if streams_slots else 1
+    least = 1 if config.scalesim else blocking.m_blocks
+    hard = accumulator_blocks(stream_slots, stream_length // stream_slots, live, room, least)
+    cuts_stream = dataflow is Dataflow.WS
+    tiles = _tiles(hard, stream_slots, blocking) if cuts_stream else hard
+    blocks = len(hard) - 1
+    groups = np.arange(blocks, dtype=np.int64)
+    slot_groups = blocking.slot_blocks if streams_slots else 1
+    if slot_groups <= blocks and not (cuts_stream and blocking.row_blocks > 1):
+        groups = groups * slot_groups // blocks
+    return FoldGrid(rows, columns, Cut(hard), tiles, groups, order)
+
+
+def accumulates(gemm: Gemm, config: SystolicConfig, dataflow: Dataflow) -> bool:
+    """Whether results of several K folds are added up outside the elements."""
+    return dataflow is not Dataflow.OS and gemm.k > config.rows
+
+
+def _bounds(gemm: Gemm, slots: int, slot_axis: SlotAxis, blocking: Blocking) -> tuple[Ints, Ints, Ints]:
+    """Hard bounds of M, K and N that slots and row blocks ask for."""
+    m_bounds, k_bounds = np.array([0, gemm.m], np.int64), np.array([0, gemm.k], np.int64)
+    if slot_axis is SlotAxis.M:
+        m_bounds = balanced(slots, blocking.slot_blocks) * (gemm.m // slots)
+    elif slot_axis is SlotAxis.K:
+        k_bounds = balanced(slots, blocking.slot_blocks) * (gemm.k // slots)
+    return refine(m_bounds, blocking.row_blocks), k_bounds, np.array([0, gemm.n], np.int64)
+
+
+def _output_grid(m_bounds: Ints, k_bounds: Ints, n_bounds: Ints, config: SystolicConfig, blocking: Blocking) -> FoldGrid:
+    rows = Cut(m_bounds, config.rows, blocking.row_folds)
+    columns = Cut(n_bounds, config.columns, blocking.column_folds)
+    groups = np.arange(len(k_bounds) - 1, dtype=np.int64)
+    return FoldGrid(rows, columns, Cut(k_bounds), k_bounds, groups, loop_order(Dataflow.OS, config.fold_order))
+
+
+def _tiles(hard: Ints, slots: int, blocking: Blocking) -> Ints:
+    """M-tile bounds of a streamed M: hard blocks cut further until slot and row blocks are reached."""
+    blocks = len(hard) - 1
+    per_slot = max(1, blocks // slots) if blocks > slots else 1
+    tiles = hard
+    if blocking.slot_blocks > blocks:
+        slot_rows = int(hard[-1]) // slots
+        tiles = refine(hard // slot_rows, -(-blocking.slot_blocks // blocks)) * slot_rows
+    return refine(tiles, -(-blocking.row_blocks // per_slot))

@@ -1,0 +1,278 @@
+"""How one synapse product runs on a systolic array: chunks, their tiles, their time, their counts.
+
+Cycles are the recurrences of ``simsnn.kernels.folds`` (docs/machines section 3.2); the closed form
+walks the loop nest without listing folds, ``advance`` runs the chunks of the same nest.
+
+Assumptions: all tiles of a chunk lie in SRAM when it is ready; an operation starts and ends with
+an empty array. Proof: ``tests/reference/test_systolic.py`` (plan = register-level reference in
+values, cycles, parts and counts), ``tests/analytic/test_systolic_plan.py`` (chunks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
+from simsnn.engines.base import PortDemand, State, Tile
+from simsnn.engines.systolic_blocking import Axis, Blocking, Dataflow, Ints
+from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
+from simsnn.engines.systolic_counts import BufferAccess, action_counts, buffer_accesses
+from simsnn.engines.systolic_grid import FoldGrid, accumulates, fold_grid
+from simsnn.engines.systolic_tiles import TileMap
+from simsnn.kernels import folds
+from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES, CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
+from simsnn.workload.lowering import Lowered, lowered
+from simsnn.workload.operation import Gemm, GemmOperation, SlotAxis
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkTables:
+    """Runs of equal folds (int64[., RUN_WORDS]), their bounds per chunk, and the chunk boxes."""
+
+    runs: Ints
+    bounds: Ints
+    boxes: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class SystolicPlan:
+    """One operation on one array in one dataflow, cut into chunks.
+
+    Parameters
+    ----------
+    config : SystolicConfig
+        The array.
+    operation : GemmOperation
+        The work.
+    dataflow : Dataflow
+        Which operand stays.
+    blocking : Blocking
+        How it is cut.
+    gemms : tuple of Gemm
+        Products in fold-list order; one group's products, repeated for every group.
+    nonzeros : int or None
+        Non-zero elements of the binary operand over all products; None counts all of them.
+    """
+
+    config: SystolicConfig
+    operation: GemmOperation
+    dataflow: Dataflow
+    blocking: Blocking
+    gemms: tuple[Gemm, ...]
+    nonzeros: int | None = None
+
+    def with_nonzeros(self, nonzeros: int | None) -> SystolicPlan:
+        """Same plan with the non-zero operands counted in real spikes."""
+        return replace(self, nonzeros=nonzeros)
+
+    @cached_property
+    def groups(self) -> int:
+        """Times that the first ``len(gemms) / groups`` products are repeated."""
+        geometry = self.operation.geometry
+        groups = geometry.groups if geometry is not None else 1
+        period = len(self.gemms) // groups
+        return groups if period and self.gemms[:period] * groups == self.gemms else 1
+
+    @cached_property
+    def period(self) -> tuple[Gemm, ...]:
+        """Products of one group."""
+        return self.gemms[: len(self.gemms) // self.groups]
+
+    @cached_property
+    def products(self) -> tuple[Lowered, ...] | None:
+        """Meaning of the products of one group; None for a bare product."""
+        operation = self.operation
+        if operation.geometry is None:
+            return None
+        products = lowered(operation.geometry, operation.pass_, self.config.b_lowering, operation.slots)
+        return products[: len(self.period)]
+
+    @cached_property
+    def grids(self) -> tuple[FoldGrid, ...]:
+        """Fold grids of the products of one group."""
+        operation = self.operation
+        cut: dict[Gemm, FoldGrid] = {}
+        for gemm in self.period:
+            if gemm not in cut:
+                args = (gemm, operation.slots, operation.slot_axis, self.config, self.dataflow, self.blocking)
+                cut[gemm] = fold_grid(*args)
+        return tuple(cut[gemm] for gemm in self.period)
+
+    @cached_property
+    def machine(self) -> Ints:
+        """Switch vector of the kernels."""
+        needed = any(accumulates(gemm, self.config, self.dataflow) for gemm in self.period)
+        return machine_switches(self.config, self.dataflow, needed)
+
+    @property
+    def full(self) -> tuple[int, int]:
+        """Rows and columns that every fold is timed with; zeros where folds are trimmed."""
+        return (self.config.rows, self.config.columns) if self.config.full_folds else (0, 0)
+
+    @cached_property
+    def tables(self) -> ChunkTables:
+        """Chunk tables of all products."""
+        pieces = [grid.pieces() for grid in self.grids]
+        cursor = np.zeros(2, np.int64)
+        empty = ChunkTables(np.zeros((0, folds.RUN_WORDS), np.int64), np.zeros(0, np.int64), np.zeros((0, 8), np.int64))
+        self._walk(pieces, empty, cursor, fill=False)
+        runs = np.zeros((int(cursor[RUNS]), folds.RUN_WORDS), np.int64)
+        tables = ChunkTables(
+            runs, np.full(int(cursor[CHUNKS]) + 1, len(runs)), np.zeros((int(cursor[CHUNKS]), CHUNK_WORDS), np.int64)
+        )
+        cursor[:] = 0
+        self._walk(pieces, tables, cursor, fill=True)
+        return tables
+
+    def _walk(self, pieces: list[list[Ints]], tables: ChunkTables, cursor: Ints, *, fill: bool) -> None:
+        for index in range(len(self.gemms)):
+            grid, loops = self.grids[index % len(self.period)], pieces[index % len(self.period)]
+            axes = np.array(grid.order, dtype=np.int64)
+            where = (tables.runs, tables.bounds, tables.boxes, cursor, fill)
+            chunk_nest(index, *loops, axes, grid.tiles, *self.full, *where)
+
+    @property
+    def chunk_count(self) -> int:
+        """Number of chunks."""
+        return len(self.tables.boxes)
+
+    def issues(self, chunk: int) -> int:
+        """Issue edges of a chunk, which a slow buffer stretches."""
+        return int(self.tables.boxes[chunk, C_ISSUES])
+
+    @cached_property
+    def tile_map(self) -> TileMap:
+        """Pieces of the operands behind the chunk boxes."""
+        return TileMap(self.config, self.operation, self.dataflow, self.gemms, self.products)
+
+    def needs(self, chunk: int) -> tuple[Tile, ...]:
+        """Operand tiles of a chunk: distinct elements, halo rows included, and spilled partial sums."""
+        return self.tile_map.needs(self.tables.boxes[chunk])
+
+    def leaves(self, chunk: int) -> tuple[Tile, ...]:
+        """Output tile that a chunk completes, or the partial sums it spills."""
+        return self.tile_map.leaves(self.tables.boxes[chunk])
+
+    def output_slots(self, chunk: int) -> tuple[int, int] | None:
+        """First and last slot whose results (of the chunk's channels) are complete with this chunk.
+
+        None where the outputs have no slots or no slot is completed.
+        """
+        return self.tile_map.output_slots(self.tables.boxes[chunk])
+
+    def output_channels(self, chunk: int) -> tuple[int, int]:
+        """Half-open range of output channels that a chunk computes."""
+        return self.tile_map.output_channels(self.tables.boxes[chunk])
+
+    @property
+    def partial_outputs(self) -> int:
+        """Extra partial copies of dW that an ``os`` product cut along K leaves for the vector unit."""
+        if self.dataflow is not Dataflow.OS or self.operation.slot_axis is not SlotAxis.K:
+            return 0
+        return len(self.grids[0].stream.bounds) - 2
+
+    def start(self) -> State:
+        """State before the first chunk."""
+        return np.zeros(folds.STATE_WORDS, dtype=np.int64)
+
+    def advance(self, state: State, chunk: int, ready: int) -> tuple[int, int]:
+        """Run one chunk; see :class:`simsnn.engines.base.Plan`."""
+        tables = self.tables
+        ends: tuple[int, int] = folds.advance_chunk(state, tables.runs, tables.bounds, chunk, ready, self.machine)
+        return ends
+
+    def advance_all(self, ready: Ints) -> tuple[State, Ints]:
+        """Run every chunk; ``ready`` int64[chunks]. Returns the state and int64[chunks, 2] issue and result ends."""
+        state, ends = self.start(), np.zeros((len(ready), 2), dtype=np.int64)
+        folds.advance_many(state, self.tables.runs, self.tables.bounds, ready, self.machine, ends)
+        return state, ends
+
+    def closed_form(self) -> State:
+        """State after all folds, nothing late, from the loop nests alone."""
+        state, runs, bounds, end = self.start(), [], [], 0
+        for grid in self.grids:
+            loops = grid.runs(*self.full)
+            edges = [end]
+            for loop in loops:
+                edges.append(edges[-1] + len(loop))
+            end = edges[-1]
+            runs += loops
+            bounds.append(edges)
+        if not runs:
+            return state
+        axes = np.array(self.grids[0].order, dtype=np.int64)
+        table = np.concatenate(runs)
+        folds.run_nests(state, table, np.array(bounds, dtype=np.int64), axes, self.groups, self.machine)
+        return state
+
+    def parts(self, state: State) -> CycleBreakdown:
+        """Parts of all cycles up to the last result."""
+        drain, stream = int(state[folds.TAIL]), int(state[folds.STREAM])
+        if drain < 0:  # the last-index convention on an array of one element, which has no drain to take it from
+            drain, stream = 0, stream + drain
+        return CycleBreakdown(
+            fill=int(state[folds.FILL]),
+            stream=stream,
+            reload=int(state[folds.RELOAD]),
+            drain=drain,
+            stall=int(state[folds.STALL]),
+        )
+
+    def cost(self) -> EngineCost:
+        """Cycles with nothing late, and action counts."""
+        return EngineCost(self.parts(self.closed_form()), action_counts(self))
+
+    def buffer_accesses(self) -> tuple[BufferAccess, ...]:
+        """Elements read from and written to each operand's buffer."""
+        return buffer_accesses(self)
+
+    def buffer_reads(self, role: OperandClass) -> int:
+        """Elements of one operand class that the feeder reads."""
+        return sum(access.read_elements for access in self.buffer_accesses() if access.role is role)
+
+    def buffer_writes(self, role: OperandClass) -> int:
+        """Elements of one operand class that the array writes."""
+        return sum(access.written_elements for access in self.buffer_accesses() if access.role is role)
+
+    def port_demand(self) -> tuple[PortDemand, ...]:
+        """Elements per edge at the busiest edge (docs/machines section 3.1, last bullet).
+
+        ``ws``/``is``: R streamed, C stationary while a load is under way, C outputs (read as well
+        where partial sums spill); ``os``: R left, C right, C outputs while draining.
+        """
+        if self.config.scalesim:
+            return ()
+        left, right, output = self.operation.left, self.operation.right, self.operation.output
+        rows = min(self.config.rows, max(int(g.rows.sizes().max()) for g in self.grids))
+        columns = min(self.config.columns, max(int(g.columns.sizes().max()) for g in self.grids))
+        left_side = self.dataflow is not Dataflow.IS
+        first, second = (rows, columns) if left_side else (columns, rows)
+        demand = [PortDemand(left.role, first, 0, left.bits), PortDemand(right.role, second, 0, right.bits)]
+        if self.spills:
+            demand.append(PortDemand(OperandClass.PARTIAL_SUMS, columns, columns, self.config.acc_width))
+        else:
+            demand.append(PortDemand(output.role, 0, columns, output.bits))
+        return tuple(demand)
+
+    @property
+    def spills(self) -> bool:
+        """Whether partial sums leave the array between K folds."""
+        spill = self.config.psum == "spill" and not self.config.scalesim
+        return spill and any(accumulates(gemm, self.config, self.dataflow) for gemm in self.period)
+
+    @property
+    def overlaps_drain(self) -> bool:
+        """Whether ``os`` sums leave through drain registers."""
+        return not self.config.scalesim and self.config.drain is Drain.OVERLAPPED
+
+    def gemm_of(self, chunk: int) -> int:
+        """Index of the product that a chunk belongs to."""
+        return int(self.tables.boxes[chunk, C_GEMM])
+
+    def folds_of(self, index: int) -> int:
+        """Number of folds of one product."""
+        grid = self.grids[index % len(self.period)]
+        return int(np.prod([len(grid.cut(axis).pieces()) for axis in Axis]))
