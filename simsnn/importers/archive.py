@@ -109,7 +109,7 @@ class Archive:
 
     def _load(self, key: str, stream: IO[bytes], kinds: str, itemsize: int) -> NDArray[Any]:
         shape, fortran, dtype = self._header(stream)
-        if dtype.hasobject or dtype.kind not in kinds or (itemsize and dtype.itemsize != itemsize):
+        if dtype.kind not in kinds or (itemsize and dtype.itemsize != itemsize):
             allowed = tuple(f"kind {kind!r}" + (f" of {itemsize} B" if itemsize else "") for kind in kinds)
             raise self.error(key, f"has dtype {dtype}", allowed=allowed)
         stored = self._members[key].file_size - stream.tell()

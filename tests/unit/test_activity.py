@@ -105,6 +105,9 @@ def test_chain_order_is_enforced() -> None:
     wrong = (ChainMask(ChainPoint.SYNAPSE, mask), ChainMask(ChainPoint.POOL, mask))
     with pytest.raises(ValueError, match="chain order"):
         dataclasses.replace(_layer(), gradients=wrong)
+    twice = (ChainMask(ChainPoint.POOL, mask), ChainMask(ChainPoint.POOL, mask))
+    with pytest.raises(ValueError, match="unique"):
+        dataclasses.replace(_layer(), gradients=twice)
     right = tuple(ChainMask(point, mask) for point in ChainPoint)
     assert dataclasses.replace(_layer(), gradients=right).synapse_gradient is mask
 

@@ -90,6 +90,9 @@ def test_phases_partition_the_taps_and_stream_no_inserted_zero() -> None:
     rng = np.random.default_rng(11)
     for _ in range(200):
         g = naive.random_geometry(rng)
+        for product in lowered(g, Pass.B, BLowering.PHASES, 1):
+            assert product.phase.rows * product.phase.columns == product.gather.pixels
+            assert len(product.phase.taps_y) * len(product.phase.taps_x) == product.gather.taps
         reached = [p for p in phases(g) for _ in range(len(p.taps_y) * len(p.taps_x))]
         if g.stride_h <= g.in_h and g.stride_w <= g.in_w:
             assert len(reached) == g.taps  # every tap belongs to exactly one phase
