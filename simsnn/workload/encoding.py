@@ -8,15 +8,16 @@ With intensity x in [0, 1] (clipped for the two spiking codes) and t = 0 .. T - 
 - ``latency``: one spike at ``t = min(T - 1, floor((1 - x) * T))``, earlier for larger intensity;
   x = 0 never fires.
 
-Costs on the vector unit, per element and time step, nothing being stored between steps:
-``direct`` none; ``poisson`` one random word from a generator port (counted as a lookup) and one
-comparison; ``latency`` the firing time (1 - x, times T) and one comparison.
+Costs on the vector unit. ``direct``: none. ``poisson``: each step reads one random word from a
+generator port (counted as a lookup) and compares it. ``latency``: the firing time once per
+element (1 - x, times T), one comparison per step.
 
 Proof: ``tests/unit/test_encoding.py``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -41,17 +42,25 @@ class Encoding(StrEnum):
         """Stored bits of one element of the encoded input."""
         return 1 if self.binary else input_bits
 
+    @property
+    def cost(self) -> EncodingCost:
+        """Arithmetic of the encoding."""
+        return _COSTS[self]
 
-_COUNTS = {
-    Encoding.DIRECT: OperationCounts(),
-    Encoding.POISSON: OperationCounts(lookup=1, compare=1),
-    Encoding.LATENCY: OperationCounts(add=1, multiply=1, compare=1),
+
+@dataclass(frozen=True, slots=True)
+class EncodingCost:
+    """Arithmetic of an encoding, per element: once, and in every time step."""
+
+    once: OperationCounts
+    per_step: OperationCounts
+
+
+_COSTS = {
+    Encoding.DIRECT: EncodingCost(OperationCounts(), OperationCounts()),
+    Encoding.POISSON: EncodingCost(OperationCounts(), OperationCounts(lookup=1, compare=1)),
+    Encoding.LATENCY: EncodingCost(OperationCounts(add=1, multiply=1), OperationCounts(compare=1)),
 }
-
-
-def encoding_counts(encoding: Encoding) -> OperationCounts:
-    """Arithmetic of an encoding per element and time step."""
-    return _COUNTS[encoding]
 
 
 def encode(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simsnn.costs import OperationCounts
-from simsnn.workload.encoding import Encoding, encode, encoding_counts, firing_time
+from simsnn.workload.encoding import Encoding, EncodingCost, encode, firing_time
 
 
 def _images(seed: int = 0) -> np.ndarray:
@@ -69,12 +69,12 @@ def test_operand_and_cost(encoding: Encoding) -> None:
     assert encoded.dtype == np.float32
     assert encoding.binary == bool(np.isin(encoded, (0, 1)).all())
     assert encoding.operand_bits(8) == (1 if encoding.binary else 8)
-    expected = {
-        Encoding.DIRECT: OperationCounts(),
-        Encoding.POISSON: OperationCounts(lookup=1, compare=1),
-        Encoding.LATENCY: OperationCounts(add=1, multiply=1, compare=1),
-    }
-    assert encoding_counts(encoding) == expected[encoding]
+    once, per_step = {
+        Encoding.DIRECT: (OperationCounts(), OperationCounts()),
+        Encoding.POISSON: (OperationCounts(), OperationCounts(lookup=1, compare=1)),
+        Encoding.LATENCY: (OperationCounts(add=1, multiply=1), OperationCounts(compare=1)),
+    }[encoding]
+    assert encoding.cost == EncodingCost(once, per_step)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
