@@ -214,13 +214,13 @@ class _Executor:
             self._fulfil_compute(number)
 
     def _submit_loads(self, event: Event) -> None:
-        number = int(event.value)
+        number = int(event._value)
         requester = 2 * self.program.engine[number]
         for transfer in self.program.loads[number]:
             self.channels[transfer.channel].submit(requester, number, transfer.bytes)
 
     def _submit_stores(self, event: Event) -> None:
-        number = int(event.value)
+        number = int(event._value)
         requester = 2 * self.program.engine[number] + 1
         for transfer in self.program.stores[number]:
             self.channels[transfer.channel].submit(requester, number, transfer.bytes)

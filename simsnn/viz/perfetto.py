@@ -214,9 +214,15 @@ def _sram_counters(trace: Trace, names: TraceNames) -> Iterator[Json]:
 
 
 def thin(counter: Counter, bucket_cycles: int) -> Counter:
-    """Keep one step per bucket, the largest value in it, so that no peak is lost."""
+    """One step per bucket of cycles, the largest value that the counter has in it.
+
+    A counter of few steps stays as it is. No peak is lost, and no value outlives its bucket.
+    """
     if len(counter.times) <= BUCKETS:
         return counter
     bucket = counter.times // bucket_cycles
-    heads = np.concatenate(([0], np.flatnonzero(np.diff(bucket)) + 1))
-    return Counter(bucket[heads] * bucket_cycles, np.maximum.reduceat(counter.values, heads))
+    starts = np.arange(bucket[0], bucket[-1] + 1)
+    carried = np.searchsorted(counter.times, starts * bucket_cycles, side="right") - 1
+    largest = np.where(carried >= 0, counter.values[np.maximum(carried, 0)], 0)
+    np.maximum.at(largest, bucket - bucket[0], counter.values)
+    return Counter(starts * bucket_cycles, largest)

@@ -1,0 +1,170 @@
+"""Trace: exclusive resources, sums that agree with the run, merging, what lives in SRAM, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from simsnn.errors import ModelDisagreement, TraceError
+from simsnn.schedule.graph import Chunk, ChunkEdge, Event
+from simsnn.sim.execution import Execution
+from simsnn.sim.executor import execute
+from simsnn.sim.trace import INTERVALS, Counter, Kind, Trace, merge_equal
+from tests.naive.sim_graphs import Shape, random_channels, random_graph
+from tests.unit.sim_samples import ONE_BYTE, flat_plan, graph, load, store, task
+
+
+def traced(seed: int) -> tuple[Execution, Trace]:
+    rng = Random(seed)
+    shape = Shape(tasks=5, channels=2)
+    channels = random_channels(rng, shape)
+    run = execute(random_graph(rng, shape), channels[0], True, channels[1:])
+    assert run.trace is not None
+    return run, run.trace
+
+
+def test_intervals_of_a_run_worked_out_by_hand() -> None:
+    chunks = (Chunk(load(4), store(2)), Chunk(load(30)))
+    trace = execute(graph(task(0, chunks, flat_plan(10, 10), slowdown=2)), ONE_BYTE, True).trace
+    assert trace is not None
+    rows = [
+        (r["resource"], Kind(r["kind"]).name, r["start"], r["end"], r["chunk"], r["bytes"]) for r in trace.intervals
+    ]
+    assert rows == [
+        (0, "STALL", 0, 7, 0, 0),
+        (0, "COMPUTE", 7, 17, 0, 0),
+        (0, "STALL", 17, 27, 0, 0),
+        (0, "STALL", 27, 37, 1, 0),
+        (0, "COMPUTE", 37, 47, 1, 0),
+        (0, "STALL", 47, 57, 1, 0),
+        (0, "COMPUTE", 57, 59, 1, 0),
+        (1, "LOAD", 0, 4, 0, 4),
+        (1, "LOAD", 4, 34, 1, 30),
+        (1, "STORE", 34, 36, 0, 2),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_intervals_tile_every_task_and_sum_up_to_the_run(seed: int) -> None:
+    run, trace = traced(seed)
+    trace.check()
+    assert (trace.engines, trace.channels, trace.makespan_cycles) == (
+        len(run.engine_busy_cycles),
+        2,
+        run.makespan_cycles,
+    )
+    rows = trace.intervals
+    for record in run.tasks:
+        mine = rows[(rows["task"] == record.task) & (rows["resource"] < trace.engines)]
+        assert int((mine["end"] - mine["start"]).sum()) == record.end - record.start
+        stalled = mine[mine["kind"] == Kind.STALL]
+        assert int((stalled["end"] - stalled["start"]).sum()) == record.stalls.total // record.cycles.groups
+        if len(mine):
+            assert (mine["start"].min(), mine["end"].max()) == (record.start, record.end)
+            assert (mine["start"][1:] == mine["end"][:-1]).all()
+    busy = [*run.engine_busy_cycles, *(use.busy_cycles for use in run.channels)]
+    assert trace.busy().tolist() == busy
+    moved = np.bincount(rows["resource"], rows["bytes"], trace.resources)[trace.engines :]
+    assert moved.tolist() == [use.bytes for use in run.channels]
+
+
+def test_overlap_is_found_and_named() -> None:
+    rows = np.array([(0, 5, 0, 0, 0, 1, 0), (4, 9, 1, 2, 0, 1, 0), (0, 9, 1, 2, 1, 0, 8)], INTERVALS)
+    trace = Trace(rows, np.array([]), np.array([]), 1, 1, 0, 9)
+    with pytest.raises(ModelDisagreement, match="resource 0 runs chunk 0 of task 0 until cycle 5"):
+        trace.check()
+    rows["start"][1] = 5
+    trace.check()
+
+
+def test_merge_joins_only_touching_equals() -> None:
+    rows = np.array(
+        [
+            (0, 5, 0, 0, 0, 1, 0),
+            (5, 9, 0, 1, 0, 1, 0),
+            (10, 12, 0, 2, 0, 1, 0),
+            (12, 13, 0, 3, 0, 2, 0),
+            (13, 14, 1, 0, 0, 2, 0),
+            (14, 15, 1, 0, 1, 0, 7),
+            (15, 18, 1, 1, 1, 0, 8),
+        ],
+        INTERVALS,
+    )
+    assert merge_equal(rows).tolist() == [
+        (0, 9, 0, 0, 0, 1, 0),
+        (10, 12, 0, 2, 0, 1, 0),
+        (12, 13, 0, 3, 0, 2, 0),
+        (13, 14, 1, 0, 0, 2, 0),
+        (14, 18, 1, 0, 1, 0, 15),
+    ]
+    assert len(merge_equal(rows[:0])) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_merge_keeps_the_cycles_of_every_kind(seed: int) -> None:
+    _, trace = traced(seed)
+    merged = Trace(
+        merge_equal(trace.intervals), trace.edges, trace.changes, trace.engines, trace.channels, trace.srams, 0
+    )
+    merged.check()
+    for kind in Kind:
+        assert merged.cycles(kind).tolist() == trace.cycles(kind).tolist()
+
+
+def test_live_bytes_follow_loads_and_stores() -> None:
+    trace = execute(graph(task(0, (Chunk(load(4), store(6)), Chunk(load(8))))), ONE_BYTE, True).trace
+    assert trace is not None
+    # Chunk 0 loads 4 bytes at 0, computes 7..17, its store is complete at 19 + 6 + 3; chunk 1 ends issuing at 27.
+    inputs, outputs = trace.live_bytes(0), trace.live_bytes(1)
+    assert (inputs.times.tolist(), inputs.values.tolist()) == ([0, 17, 27], [12, 8, 0])
+    assert (outputs.times.tolist(), outputs.values.tolist()) == ([7, 28], [6, 0])
+    assert trace.live_bytes().peak == 18
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_stays_in_sram_and_slots_bound_it(seed: int) -> None:
+    _, trace = traced(seed)
+    counter = trace.live_bytes()
+    assert (np.diff(counter.times) > 0).all()
+    if len(counter.values):
+        assert counter.values[-1] == 0
+        assert counter.values.min() >= 0
+
+
+def test_counter_adds_up_changes_of_one_time() -> None:
+    counter = Counter.of(np.array([3, 1, 3]), np.array([4, 2, -5]))
+    assert (counter.times.tolist(), counter.values.tolist(), counter.peak) == ([1, 3], [2, 1], 2)
+    assert Counter.of(np.array([], np.int64), np.array([], np.int64)).peak == 0
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    _, trace = traced(3)
+    assert len(trace.edges)
+    trace.save(tmp_path / "trace.npz")
+    loaded = Trace.load(tmp_path / "trace.npz")
+    for name in ("intervals", "edges", "changes"):
+        assert np.array_equal(getattr(loaded, name), getattr(trace, name))
+    assert (loaded.engines, loaded.channels, loaded.srams, loaded.makespan_cycles) == (
+        trace.engines,
+        trace.channels,
+        trace.srams,
+        trace.makespan_cycles,
+    )
+
+
+def test_other_file_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", schema=np.array("simsnn/trace/1"))
+    with pytest.raises(TraceError, match="no interval trace"):
+        Trace.load(tmp_path / "other.npz")
+
+
+def test_edges_name_both_ends() -> None:
+    consumer = Chunk(
+        load(4), load_after=(ChunkEdge(0, 0, Event.STORED),), compute_after=(ChunkEdge(0, 1, Event.ISSUED),)
+    )
+    trace = execute(graph(task(0, (Chunk(), Chunk())), task(1, (Chunk(), consumer), engine=1)), ONE_BYTE, True).trace
+    assert trace is not None
+    assert trace.edges.tolist() == [(0, 0, 1, 1, Event.STORED, 1), (0, 1, 1, 1, Event.ISSUED, 0)]
