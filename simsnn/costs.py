@@ -75,6 +75,10 @@ class OperationCounts:
         """Operations that occupy the lane, which set the initiation interval."""
         return self.add + self.multiply + self.compare + self.select + self.lookup + self.divide + self.square_root
 
+    def times(self, factor: int) -> OperationCounts:
+        """The same arithmetic ``factor`` times."""
+        return OperationCounts(*(factor * getattr(self, f.name) for f in fields(self)))
+
     def __add__(self, other: OperationCounts) -> OperationCounts:
         return OperationCounts(
             self.add + other.add,

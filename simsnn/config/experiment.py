@@ -15,6 +15,7 @@ from simsnn.config.quantities import Count, Index, Name, StrictModel, WidthBits
 from simsnn.engines.systolic_config import Dataflow
 from simsnn.schedule.registry import ScheduleConfig
 from simsnn.training.config import ActivityConfig
+from simsnn.training.optimizer import OptimizerConfig
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import NetworkConfig
 from simsnn.workload.operation import Pass
@@ -27,8 +28,8 @@ class WorkloadConfig(StrictModel):
 
     timesteps: Count = 1
     batch: Count = 1
-    passes: tuple[Pass, ...] = (Pass.F, Pass.B, Pass.W, Pass.U)
-    encoding: Encoding = Encoding.DIRECT
+    passes: tuple[Annotated[Pass, Field(strict=False)], ...] = (Pass.F, Pass.B, Pass.W, Pass.U)
+    encoding: Annotated[Encoding, Field(strict=False)] = Encoding.DIRECT
 
     @model_validator(mode="after")
     def _passes_make_sense(self) -> WorkloadConfig:
@@ -45,12 +46,12 @@ class WorkloadConfig(StrictModel):
 class PrecisionConfig(StrictModel):
     """Stored width of each operand class; values are rounded to it only with ``quantise: true``."""
 
-    input: WidthBits = 8
-    weight: WidthBits = 8
-    membrane: WidthBits = 16
-    gradient: WidthBits = 16
-    partial_sum: WidthBits = 32
-    optimizer_state: WidthBits = 32
+    input: WidthBits = Field(default="8 bit")
+    weight: WidthBits = Field(default="8 bit")
+    membrane: WidthBits = Field(default="16 bit")
+    gradient: WidthBits = Field(default="16 bit")
+    partial_sum: WidthBits = Field(default="32 bit")
+    optimizer_state: WidthBits = Field(default="32 bit")
     quantise: bool = False
 
 
@@ -58,7 +59,7 @@ class EngineChoice(StrictModel):
     """Which engine runs a pass, and in which dataflow where the engine offers several."""
 
     engine: Name
-    dataflow: Dataflow | None = None
+    dataflow: Annotated[Dataflow, Field(strict=False)] | None = None
 
 
 class PassMapping(StrictModel):
@@ -109,6 +110,8 @@ class ExperimentConfig(StrictModel):
     workload: WorkloadConfig = WorkloadConfig()
     precision: PrecisionConfig = PrecisionConfig()
     activity: ActivityConfig | None = None
+    optimizer: OptimizerConfig | None = None
+    """Update rule of pass U where no training names one; plain gradient descent when left out."""
     hardware: HardwareConfig
     mapping: MappingConfig
     schedule: ScheduleConfig

@@ -17,6 +17,7 @@ from typing import Any
 from simsnn.errors import ConfigError, Where, nearest
 
 MAX_FILE_BYTES = 8 * 2**20
+MAX_VALUES = 200_000
 PRESET_FOLDERS = {"network": "networks", "hardware": "hardware"}
 
 
@@ -131,6 +132,8 @@ def parse_yaml(text: str, name: str) -> Document:
 def _plain(node: Any, path: tuple[str | int, ...], name: str, line: int, places: dict[Any, Where]) -> Any:
     """Plain Python values of a round-trip node; records places on the way."""
     places[path] = Where(dotted(path), name, line)
+    if len(places) > MAX_VALUES:
+        raise ConfigError(f"more than {MAX_VALUES} values", where=Where(file=name), remedy="do not nest YAML aliases")
     if isinstance(node, dict):
         lines = getattr(getattr(node, "lc", None), "data", None) or {}
         return {

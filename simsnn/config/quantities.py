@@ -32,6 +32,8 @@ class StrictModel(BaseModel):
                 if key not in known and key not in cls.model_fields:
                     context = {"key": str(key), "allowed": tuple(sorted(known)), "nearest": nearest(str(key), known)}
                     raise PydanticCustomError("unknown_key", "unknown key {key!r}", context)
+            # a list is the only sequence that YAML and JSON have; strict models hold tuples
+            return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
         return data
 
 

@@ -82,7 +82,7 @@ _RANK = {"unknown_key": 0, "quantity": 1, "union_tag_invalid": 1, "union_tag_not
 
 def _explain(error: ValidationError, document: Document, root: tuple[str | int, ...]) -> ConfigError:
     """The first problem; unknown keys before the missing keys they usually cause."""
-    problems = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 2))
+    problems = sorted(error.errors(include_url=False), key=lambda e: (_RANK.get(e["type"], 2), -len(e["loc"])))
     first = problems[0]
     path = root + _real_path(document, root, first["loc"])
     context = first.get("ctx", {})
@@ -103,6 +103,8 @@ def _explain(error: ValidationError, document: Document, root: tuple[str | int, 
             allowed=tuple(context["allowed"]),
             nearest=context["nearest"],
         )
+    if kind == "union_tag_invalid" and isinstance(_value_at(document, path), dict):
+        path = (*path, "kind")
     value = _value_at(document, path)
     message, allowed, close = _wording(kind, first, context, value)
     return ConfigError(message, where=document.where(path), value=value, allowed=allowed, nearest=close)
@@ -111,10 +113,9 @@ def _explain(error: ValidationError, document: Document, root: tuple[str | int, 
 def _wording(kind: str, problem: Any, context: Any, value: Any) -> tuple[str, tuple[str, ...], str | None]:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         allowed = _quoted(str(context.get("expected_tags", "")))
-        found = value.get("kind") if isinstance(value, dict) else value
         if kind == "union_tag_not_found":
             return ("missing key 'kind'", allowed, None)
-        return (f"unknown kind {found!r}", allowed, nearest(str(found), allowed))
+        return (f"unknown kind {value!r}", allowed, nearest(str(value), allowed))
     if kind in ("literal_error", "enum"):
         allowed = _quoted(str(context.get("expected", "")))
         return (f"{value!r} is not allowed here", allowed, nearest(str(value), allowed))

@@ -8,17 +8,38 @@ counted twice and a wait for the outside appears only as ``stall``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
+from simsnn.energy.parts import AreaPart
 from simsnn.workload.operation import Operation
 
 State = NDArray[np.int64]
 """Recurrence state of a plan; mutated in place by ``advance``. Layout belongs to the engine."""
+
+
+class Dataflow(StrEnum):
+    """Which operand stays in the array (docs/machines section 3.2)."""
+
+    WS = "ws"
+    IS = "is"
+    OS = "os"
+
+
+@dataclass(frozen=True, slots=True)
+class DatapathWidths:
+    """Widths that decide the area of an engine's datapath, in bits."""
+
+    stationary: int
+    streamed: int
+    arithmetic: int
+    state: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +82,24 @@ class PortDemand:
     bits: int
 
 
+@dataclass(frozen=True, slots=True)
+class BufferAccess:
+    """Elements of one operand class that an engine reads from and writes to its SRAM in a task."""
+
+    role: OperandClass
+    bits: int
+    read_elements: int
+    written_elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Useful operations of a task, and how many of them the engine could do per cycle."""
+
+    useful: int
+    peak_per_cycle: int
+
+
 class Plan(Protocol):
     """One operation on one engine, cut into chunks."""
 
@@ -73,6 +112,21 @@ class Plan(Protocol):
 
     def leaves(self, chunk: int) -> tuple[Tile, ...]:
         """Output tiles that are complete when the chunk's results are."""
+
+    def issues(self, chunk: int) -> int:
+        """Issue edges of a chunk, which a slow buffer stretches."""
+
+    def port_demand(self) -> tuple[PortDemand, ...]:
+        """Elements asked of each operand's SRAM at the busiest edge."""
+
+    def buffer_accesses(self) -> tuple[BufferAccess, ...]:
+        """Elements read from and written to each operand's SRAM over the whole task."""
+
+    def work(self) -> Work:
+        """Useful operations, for the utilisation."""
+
+    def with_nonzeros(self, nonzeros: int | None) -> Plan:
+        """Same plan with the non-zero operands counted in real spikes; engines that count none return themselves."""
 
     def start(self) -> State:
         """State before the first chunk: an empty pipeline at time 0 of the task."""
@@ -113,3 +167,9 @@ class Engine(Protocol):
 
     def supports(self, operation: Operation) -> Refusal | None:
         """Reason why this engine refuses the operation, or None."""
+
+    def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[Plan]:
+        """Plans with ever smaller chunks, coarse ones first, the same whatever the buffer sizes."""
+
+    def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
+        """Hardware of the engine at given widths."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.engines.base import Refusal
+from simsnn.engines.base import DatapathWidths, Refusal
 from simsnn.engines.systolic_blocking import Blocking, Dataflow
 from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
 from simsnn.engines.systolic_plan import SystolicPlan
@@ -98,20 +98,20 @@ class SystolicEngine:
                 seen.add(blocking)
                 yield self.plan(operation, dataflow, blocking, whole.gemms)
 
-    def area_parts(self, weight_bits: int, streamed_bits: int) -> tuple[AreaPart, ...]:
+    def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Hardware of the array at given operand widths.
 
         Shadow registers, drain registers and the accumulator are charged where the switches ask
         for them; skew and deskew registers are R(R-1)/2 operands and C(C-1)/2 partial sums.
         """
-        config = self.config
+        config, weight_bits, streamed_bits = self.config, widths.stationary, widths.streamed
         rows, columns, width = config.rows, config.columns, config.acc_width
         elements = rows * columns
-        unit, widths = AreaUnit.GATED_ADD_PE, (weight_bits, width)
+        element = AreaPart(self.name, AreaUnit.GATED_ADD_PE, (weight_bits, width), elements)
         if config.pe is ProcessingElement.MAC:
-            unit, widths = AreaUnit.MAC_PE, (weight_bits, streamed_bits, width)
+            element = AreaPart(self.name, AreaUnit.MAC_PE, (weight_bits, streamed_bits, width), elements)
         parts = [
-            AreaPart(self.name, unit, widths, elements),
+            element,
             AreaPart(self.name, AreaUnit.REGISTER, (streamed_bits,), max(1, rows * (rows - 1) // 2)),
             AreaPart(self.name, AreaUnit.REGISTER, (width,), max(1, columns * (columns - 1) // 2)),
         ]

@@ -17,22 +17,16 @@ by one at most, because a greedy cut makes a larger buffer slower.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simsnn.engines.base import Dataflow
 from simsnn.errors import ConfigError
 
 Ints = NDArray[np.int64]
-
-
-class Dataflow(StrEnum):
-    """Which operand stays in the array (docs/machines section 3.2)."""
-
-    WS = "ws"
-    IS = "is"
-    OS = "os"
 
 
 class Axis(IntEnum):
@@ -85,7 +79,7 @@ def refine(bounds: Ints, parts: int) -> Ints:
     """Cut every block of ``bounds`` into ``parts`` balanced pieces."""
     if parts == 1:
         return bounds
-    inner = [balanced(int(stop - start), parts)[:-1] + start for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    inner = [balanced(int(stop - start), parts)[:-1] + start for start, stop in pairwise(bounds)]
     return np.concatenate([*inner, bounds[-1:]])
 
 
@@ -131,7 +125,7 @@ class Cut:
     def pieces(self) -> Ints:
         """(start, stop, chunk group) of every piece, int64[pieces, 3]."""
         rows, group = [], 0
-        for start, stop in zip(self.bounds[:-1], self.bounds[1:], strict=True):
+        for start, stop in pairwise(self.bounds):
             step = self.piece or max(1, int(stop - start))
             begin = np.arange(start, stop, step, dtype=np.int64)
             number = np.arange(len(begin), dtype=np.int64)
@@ -144,7 +138,7 @@ class Cut:
 def _equal_runs(sizes: Ints) -> list[tuple[int, int]]:
     change = np.flatnonzero(np.diff(sizes)) + 1
     edges = [0, *change.tolist(), len(sizes)]
-    return [(int(sizes[a]), b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(sizes[a]), b - a) for a, b in pairwise(edges)]
 
 
 def accumulator_blocks(slots: int, slot_rows: int, live_columns: int, acc_rows: int, least: int) -> Ints:

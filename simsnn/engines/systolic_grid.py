@@ -92,7 +92,7 @@ def fold_grid(
     if dataflow is Dataflow.OS:
         return _output_grid(m_bounds, k_bounds, n_bounds, config, blocking)
     streams_slots = dataflow is Dataflow.WS and slot_axis is SlotAxis.M
-    _, column_length, stream_length = axis_lengths(gemm, dataflow)
+    stream_length = axis_lengths(gemm, dataflow)[2]
     rows = Cut(k_bounds, config.rows, blocking.row_folds)
     column_bounds = n_bounds if dataflow is Dataflow.WS else m_bounds
     columns = Cut(column_bounds, config.columns, blocking.column_folds)
@@ -129,7 +129,9 @@ def _bounds(gemm: Gemm, slots: int, slot_axis: SlotAxis, blocking: Blocking) -> 
     return refine(m_bounds, blocking.row_blocks), k_bounds, np.array([0, gemm.n], np.int64)
 
 
-def _output_grid(m_bounds: Ints, k_bounds: Ints, n_bounds: Ints, config: SystolicConfig, blocking: Blocking) -> FoldGrid:
+def _output_grid(
+    m_bounds: Ints, k_bounds: Ints, n_bounds: Ints, config: SystolicConfig, blocking: Blocking
+) -> FoldGrid:
     rows = Cut(m_bounds, config.rows, blocking.row_folds)
     columns = Cut(n_bounds, config.columns, blocking.column_folds)
     groups = np.arange(len(k_bounds) - 1, dtype=np.int64)

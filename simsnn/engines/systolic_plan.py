@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
-from simsnn.engines.base import PortDemand, State, Tile
+from simsnn.engines.base import PortDemand, State, Tile, Work
 from simsnn.engines.systolic_blocking import Axis, Blocking, Dataflow, Ints
 from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
 from simsnn.engines.systolic_counts import BufferAccess, action_counts, buffer_accesses
@@ -131,8 +131,11 @@ class SystolicPlan:
         for index in range(len(self.gemms)):
             grid, loops = self.grids[index % len(self.period)], pieces[index % len(self.period)]
             axes = np.array(grid.order, dtype=np.int64)
-            where = (tables.runs, tables.bounds, tables.boxes, cursor, fill)
-            chunk_nest(index, *loops, axes, grid.tiles, *self.full, *where)
+            outer, middle, inner = loops
+            rows, columns = self.full
+            boxes, bounds = tables.boxes, tables.bounds
+            nest = (outer, middle, inner, axes, grid.tiles, rows, columns)
+            chunk_nest(index, *nest, tables.runs, bounds, boxes, cursor, fill)
 
     @property
     def chunk_count(self) -> int:
@@ -224,6 +227,10 @@ class SystolicPlan:
     def cost(self) -> EngineCost:
         """Cycles with nothing late, and action counts."""
         return EngineCost(self.parts(self.closed_form()), action_counts(self))
+
+    def work(self) -> Work:
+        """Multiply-accumulates of the dense products, and one of them per element and cycle at best."""
+        return Work(sum(gemm.macs for gemm in self.gemms), self.config.rows * self.config.columns)
 
     def buffer_accesses(self) -> tuple[BufferAccess, ...]:
         """Elements read from and written to each operand's buffer."""

@@ -7,10 +7,11 @@ updates, pooling, residual adds, normalisation, loss, weight update and scatter-
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.engines.base import Refusal
+from simsnn.engines.base import DatapathWidths, Dataflow, Refusal
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.engines.vector_unit_plan import VectorPlan, cut_units
 from simsnn.errors import UnsupportedOperation
@@ -68,13 +69,20 @@ class VectorUnit:
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
         return VectorPlan(self.config, operation, blocks)
 
-    def area_parts(self, bits: int, state_bits: int) -> tuple[AreaPart, ...]:
+    def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[VectorPlan]:  # noqa: ARG002
+        """Plans with ever more chunks: 1, 2, 4, ... and as many as there can be; the unit has one dataflow."""
+        most = self.most_blocks(operation) if isinstance(operation, VectorOperation) else 1
+        for blocks in sorted({min(1 << power, most) for power in range(most.bit_length() + 1)}):
+            yield self.plan(operation, blocks)
+
+    def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Hardware of the unit at a datapath and state width.
 
         Assumes one multiplier and one adder per operation per cycle and lane (compare and select
         use the adder), ``pipeline_cycles`` registers per lane, and for ``t_inner`` a register
         file of ``block_slots`` states per lane. Dividers, roots and tables are not included.
         """
+        bits, state_bits = widths.arithmetic, widths.state
         lanes, operators = self.config.lanes, self.config.lanes * self.config.ops_per_cycle
         parts = [
             AreaPart(self.name, AreaUnit.MULTIPLY, (bits, bits), operators),

@@ -22,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 
 from simsnn.costs import Action, ActionCounts, ActionKey, CycleBreakdown, EngineCost, OperandClass
-from simsnn.engines.base import PortDemand, State, Tile
+from simsnn.engines.base import BufferAccess, PortDemand, State, Tile, Work
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.errors import CapacityError
 from simsnn.workload.operation import Operand, TaskPart, VectorOperation
@@ -31,7 +31,7 @@ FREE, RESULT_END, ISSUES, RELOAD, STALL = range(5)
 """Layout of the state: next free issue edge, last result, issues so far, recurrence waits, waits for ready."""
 
 _WEIGHTS = frozenset({TaskPart.UPDATE, TaskPart.REDUCE})
-_REDUCING = frozenset({TaskPart.NORMALISATION, TaskPart.LOSS})
+_REDUCING = frozenset({TaskPart.STATISTICS, TaskPart.LOSS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,25 @@ class VectorPlan:
         touches = self.operation.steps if self.config.order == "t_outer" else 1
         elements = self.operation.elements * touches
         return StateAccess(self.state_role, self.operation.state_bits, elements, elements)
+
+    def buffer_accesses(self) -> tuple[BufferAccess, ...]:
+        """Every operand once, and recurrent state as often as the order touches it."""
+        found = [BufferAccess(o.role, o.bits, o.elements, 0) for o in self.operation.reads]
+        found += [BufferAccess(o.role, o.bits, 0, o.elements) for o in self.operation.writes]
+        state = self.state_access
+        if state is not None and self.config.order == "t_outer":
+            found.append(BufferAccess(state.role, state.bits, state.read_elements, state.written_elements))
+        return tuple(found)
+
+    def work(self) -> Work:
+        """Arithmetic operations of all elements and steps, and what all lanes could do per cycle."""
+        operation = self.operation
+        done = operation.counts.total * operation.elements * operation.steps
+        return Work(done, self.config.lanes * self.config.ops_per_cycle)
+
+    def with_nonzeros(self, nonzeros: int | None) -> VectorPlan:  # noqa: ARG002 - no lane skips a zero
+        """This plan: a vector unit works on every element."""
+        return self
 
     def port_demand(self) -> tuple[PortDemand, ...]:
         """Elements taken and given at an issue edge, per operand, and the state in ``t_outer``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from simsnn.costs import OperandClass
 from simsnn.engines.base import Plan
-from simsnn.engines.systolic_config import Dataflow, SystolicConfig, Transpose
+from simsnn.engines.systolic_config import Dataflow, SystolicConfig
 from simsnn.mapping.machine import Machine
 from simsnn.workload.operation import GemmOperation, Operation, Pass
 
@@ -20,7 +20,7 @@ def across_roles(operation: Operation, dataflow: Dataflow | None, config: object
     """Operand classes that the operation reads across the axis along which they are packed."""
     if not isinstance(operation, GemmOperation) or operation.geometry is None:
         return NONE
-    if isinstance(config, SystolicConfig) and config.transpose is Transpose.ON_STORE:
+    if isinstance(config, SystolicConfig) and config.transpose == "on_store":
         return NONE
     if operation.pass_ is Pass.B:
         return frozenset({operation.right.role})

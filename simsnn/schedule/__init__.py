@@ -1,0 +1,1 @@
+"""Schedules of a training step, and the task graph they end in."""

@@ -54,7 +54,7 @@ class FileActivityConfig(StrictModel):
     """Activity recorded elsewhere: a trace file of schema ``simsnn/trace/1``."""
 
     kind: Literal["file"]
-    path: str
+    file: str
 
 
 ActivityConfig = Annotated[TrainConfig | FileActivityConfig | SyntheticConfig, Field(discriminator="kind")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsnn.costs import OperandClass, OperationCounts
-from simsnn.workload.encoding import Encoding, encoding_counts
+from simsnn.workload.encoding import Encoding
 from simsnn.workload.layers import BatchNormLayer, GemmLayer, PoolLayer
 from simsnn.workload.network import INPUT, Format, Layer
 from simsnn.workload.operation import Gemm, GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
@@ -26,13 +26,23 @@ class ForwardPass(StepTensors):
         return operations
 
     def _encode(self) -> VectorOperation:
+        """Spikes of every time step from one frame per sample."""
         channels, height, width = self.network.input_shape
-        per_slot = channels * height * width
-        frame = Operand(
-            "frame", OperandClass.INPUTS, per_slot * self.scope.batch, self.widths.input, slots=self.scope.batch
+        batch, pixels = self.scope.batch, channels * height * width
+        frame = Operand("frame", OperandClass.INPUTS, pixels * batch, self.widths.input, slots=batch)
+        cost = self.scope.encoding.cost
+        return VectorOperation(
+            INPUT,
+            Pass.F,
+            TaskPart.ENCODING,
+            pixels * batch,
+            1,
+            cost.once + cost.per_step.times(self.scope.timesteps),
+            self.widths.input,
+            reads=(frame,),
+            writes=(self.edge(-1),),
+            slots=batch,
         )
-        counts = encoding_counts(self.scope.encoding)
-        return self.vector(INPUT, Pass.F, TaskPart.ENCODING, per_slot, counts, (frame,), (self.edge(-1),))
 
     def _forward_layer(self, layer: Layer) -> list[Operation]:
         reads = tuple(self.edge(index) for index in layer.inputs)

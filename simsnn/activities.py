@@ -1,0 +1,188 @@
+"""The activity of a run: trained and fetched by digest, read from a file, or synthetic.
+
+Dense engines need none of it for their cycles; the counts of spike-driven adds come from it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from simsnn.config.experiment import ExperimentConfig
+from simsnn.errors import ConfigError, TraceError, Where
+from simsnn.results.report import ActivitySummary
+from simsnn.training.config import FileActivityConfig, TrainConfig
+from simsnn.workload.activity import Activity, LayerActivity, SpikeTensor
+from simsnn.workload.feeder import streamed_nonzeros
+from simsnn.workload.network import Network
+from simsnn.workload.operation import GemmOperation, Pass
+from simsnn.workload.step_tensors import UpdateRule
+from simsnn.workload.synthetic import LayerShape, SyntheticConfig, synthetic_activity
+
+Progress = Callable[[str, int, int], None]
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ResolvedActivity:
+    """Activity of one recorded batch, or None where the experiment needs none.
+
+    Parameters
+    ----------
+    activity : Activity or None
+        Spikes, masks and gradients of every weight layer.
+    steps_per_epoch : int or None
+        Training steps in an epoch of the data set, where there is one.
+    from_cache : bool
+        True when nothing was trained now.
+    """
+
+    activity: Activity | None
+    steps_per_epoch: int | None = None
+    from_cache: bool = False
+
+    @cached_property
+    def digest(self) -> str | None:
+        """SHA-256 of the activity's content."""
+        return self.activity.digest if self.activity is not None else None
+
+    @cached_property
+    def summary(self) -> ActivitySummary:
+        """What the report says of it."""
+        if self.activity is None:
+            return ActivitySummary(kind="none", synthetic=False)
+        rates = {f"{entry.layer}.input": entry.input_density for entry in self.activity.layers}
+        rates |= {f"{entry.layer}.output": entry.outputs.rate for entry in self.activity.layers if entry.outputs}
+        for entry in self.activity.layers:
+            rates |= {f"{entry.layer}.gradient_{mask.point.value}": mask.density for mask in entry.gradients}
+        return ActivitySummary(
+            kind=self.activity.kind.value,
+            synthetic=self.activity.synthetic,
+            accuracy=self.activity.accuracy,
+            rates=rates,
+            warnings=self.activity.warnings(),
+        )
+
+    def nonzeros(self, operation: GemmOperation) -> int | None:
+        """Non-zero streamed operands of a product with spikes; None where nothing is known or nothing is binary.
+
+        For F and W alike: every spike counts once per kernel tap that uses it, padding excluded.
+        A product of one time step has the share of that step.
+        """
+        if self.activity is None or operation.geometry is None or operation.pass_ is Pass.B:
+            return None
+        inputs = self.activity.layer(operation.layer).inputs
+        if not isinstance(inputs, SpikeTensor):
+            return None
+        return streamed_nonzeros(_step_of(inputs, operation), operation.geometry)
+
+
+def _step_of(spikes: SpikeTensor, operation: GemmOperation) -> SpikeTensor:
+    """The slice of one time step, where the operation covers a single one (``name@step``)."""
+    _, separator, step = operation.left.tensor.rpartition("@")
+    if not separator:
+        return spikes
+    return SpikeTensor.from_dense(spikes.to_dense()[int(step) : int(step) + 1])
+
+
+def resolve_activity(experiment: ExperimentConfig, network: Network, progress: Progress | None) -> ResolvedActivity:
+    """Train (or fetch), read, or make the activity of an experiment.
+
+    Raises
+    ------
+    ConfigError, TraceError
+        If a data set, a trace file or a recorded batch does not fit the network.
+    """
+    config, workload = experiment.activity, experiment.workload
+    if config is None:
+        return ResolvedActivity(None)
+    if isinstance(config, TrainConfig):
+        return _trained(experiment, config, network, progress)
+    if isinstance(config, FileActivityConfig):
+        from simsnn.importers.npz import read_trace
+
+        activity = read_trace(Path(config.file))
+    else:
+        assert isinstance(config, SyntheticConfig)
+        shapes = tuple(_layer_shape(network, index) for index, _ in enumerate(network.weight_layers))
+        activity = synthetic_activity(shapes, config, workload.timesteps, workload.batch, experiment.seed)
+    _check_fits(activity, network, experiment)
+    for warning in activity.warnings():
+        _LOG.warning("%s", warning)
+    return ResolvedActivity(activity)
+
+
+def _trained(
+    experiment: ExperimentConfig, config: TrainConfig, network: Network, progress: Progress | None
+) -> ResolvedActivity:
+    from simsnn.training.cache import trained_activity
+
+    def report(epoch: int, epochs: int, loss: float, accuracy: float) -> None:
+        if progress is not None:
+            progress(f"training: loss {loss:.3f}, test accuracy {accuracy:.3f}", epoch, epochs)
+
+    workload = experiment.workload
+    trained = trained_activity(
+        network, config, workload.timesteps, workload.batch, workload.encoding, experiment.seed, report
+    )
+    for warning in trained.activity.warnings():
+        _LOG.warning("%s", warning)
+    return ResolvedActivity(trained.activity, trained.steps_per_epoch, trained.from_cache)
+
+
+def _layer_shape(network: Network, index: int) -> LayerShape:
+    layer = network.weight_layers[index]
+    form = layer.in_formats[0]
+    fires = layer.neuron is not None or index < len(network.weight_layers) - 1
+    return LayerShape(layer.name, layer.in_shapes[0], layer.out_shape, form.binary, form.bits, fires)
+
+
+def _check_fits(activity: Activity, network: Network, experiment: ExperimentConfig) -> None:
+    """A trace must have the layers, the time steps, the batch and the input shapes of the experiment."""
+    workload, where = experiment.workload, Where("activity")
+    if (activity.timesteps, activity.batch) != (workload.timesteps, workload.batch):
+        raise TraceError(
+            f"the activity holds T = {activity.timesteps}, B = {activity.batch}; the workload says"
+            f" T = {workload.timesteps}, B = {workload.batch}",
+            where=where,
+            remedy=f"set workload.timesteps={activity.timesteps} and workload.batch={activity.batch}",
+        )
+    names = tuple(layer.name for layer in network.weight_layers)
+    if tuple(entry.layer for entry in activity.layers) != names:
+        found = tuple(entry.layer for entry in activity.layers)
+        raise TraceError(f"the activity is of layers {found}, the network has {names}", where=where, allowed=names)
+    for entry, layer in zip(activity.layers, network.weight_layers, strict=True):
+        _check_layer(entry, layer.in_shapes[0])
+
+
+def _check_layer(entry: LayerActivity, shape: tuple[int, int, int]) -> None:
+    found = entry.inputs.shape[2:]
+    if found not in (shape, shape[:1]):
+        raise TraceError(
+            f"layer {entry.layer!r}: the activity's input is {found}, the network's is {shape}", where=Where("activity")
+        )
+
+
+def update_rule(experiment: ExperimentConfig) -> UpdateRule | None:
+    """What pass U costs: the optimizer of the training, plain gradient descent where none is named."""
+    if "U" not in {pass_.value for pass_ in experiment.workload.passes}:
+        return None
+    from simsnn.training.optimizer import SgdConfig
+
+    config = experiment.activity
+    optimizer = config.optimizer if isinstance(config, TrainConfig) else None
+    if optimizer is None:
+        optimizer = experiment.optimizer or SgdConfig(kind="sgd", learning_rate=0.01, momentum=0.0)
+    return UpdateRule(optimizer.state_words, optimizer.update_counts)
+
+
+def require_activity(experiment: ExperimentConfig) -> None:
+    """Refuse to train an experiment that does not say how."""
+    if not isinstance(experiment.activity, TrainConfig):
+        kind = "none" if experiment.activity is None else experiment.activity.kind
+        raise ConfigError(
+            f"nothing to train: the activity is {kind}", where=Where("activity.kind"), value=kind, allowed=("train",)
+        )

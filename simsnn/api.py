@@ -1,0 +1,128 @@
+"""simsnn from Python: ``simulate``, ``train``, ``explain``; short, straight, nothing printed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simsnn.activities import ResolvedActivity, resolve_activity
+from simsnn.config.experiment import ExperimentConfig
+from simsnn.config.loader import Document
+from simsnn.config.resolve import build, canonical, content_hash, load_document
+from simsnn.errors import SimsnnError, Where
+from simsnn.results.report import Report
+from simsnn.sim.execution import Execution
+from simsnn.simulation import Prepared, prepare, run_prepared
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, total) while something takes long."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall seconds of the stages of a run: the only numbers that may differ between equal runs."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives back.
+
+    Parameters
+    ----------
+    report : Report
+        Cycles, energy and what they rest on.
+    execution : Execution
+        The run itself: moments of every chunk and, at level ``event``, its trace.
+    prepared : Prepared
+        The resolved experiment, the machine and the mapped operations.
+    timing : Timing
+        Wall times.
+    """
+
+    report: Report
+    execution: Execution
+    prepared: Prepared
+    timing: Timing
+
+
+def load(source: str | Path, overrides: tuple[str, ...] = ()) -> tuple[ExperimentConfig, Document]:
+    """Read an experiment file or the name of a shipped one.
+
+    Raises
+    ------
+    ConfigError
+        With file, line and dotted path of what is wrong.
+    """
+    document = load_document(source, overrides)
+    return build(ExperimentConfig, document), document
+
+
+def simulate(
+    source: str | Path | ExperimentConfig, overrides: tuple[str, ...] = (), *, progress: Progress | None = None
+) -> Result:
+    """Run an experiment.
+
+    Parameters
+    ----------
+    source : str, Path or ExperimentConfig
+        A YAML file, the name of a shipped experiment, or a resolved experiment.
+    overrides : tuple of str
+        ``PATH=VALUE``, as ``--set`` takes them.
+    progress : callable, optional
+        Told about training.
+
+    Raises
+    ------
+    SimsnnError
+        Bad input, a tensor that does not fit, an operation that an engine refuses.
+    """
+    clock = _Stopwatch()
+    experiment, document = (source, None) if isinstance(source, ExperimentConfig) else load(source, overrides)
+    try:
+        prepared = prepare(experiment)
+        clock.lap("prepare")
+        activity = resolve_activity(experiment, prepared.network, progress)
+        clock.lap("activity")
+        report, execution = run_prepared(prepared, activity)
+        clock.lap("simulate")
+    except SimsnnError as error:
+        raise _placed(error, document) from None
+    return Result(report, execution, prepared, Timing(clock.seconds))
+
+
+def train(source: str | Path, overrides: tuple[str, ...] = (), *, progress: Progress | None = None) -> ResolvedActivity:
+    """Train the network of an experiment (or fetch the stored result) and return its recorded activity."""
+    experiment, document = load(source, overrides)
+    try:
+        return resolve_activity(experiment, prepare(experiment).network, progress)
+    except SimsnnError as error:
+        raise _placed(error, document) from None
+
+
+def config_hash(experiment: ExperimentConfig) -> str:
+    """SHA-256 of the resolved experiment."""
+    return content_hash(canonical(experiment))
+
+
+def _placed(error: SimsnnError, document: Document | None) -> SimsnnError:
+    """Fill in file and line of an error that knows only its dotted path."""
+    if document is None or error.where.file is not None or not error.where.path:
+        return error
+    path = tuple(int(step) if step.isdigit() else step for step in error.where.path.split("."))
+    place = document.where(path)
+    return error.located(Where(error.where.path, place.file, place.line))
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now

@@ -1,0 +1,30 @@
+"""``simsnn plot``: the figures of a stored run, from its report alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simsnn.errors import ConfigError, nearest
+from simsnn.results.store import find_run
+from simsnn.viz.figures import cycles_figure, energy_figure, save, timeline_figure
+
+FORMATS = ("png", "svg", "pdf")
+
+
+def plot_run(name: str, root: Path, output: Path | None, format_: str) -> tuple[Path, ...]:
+    """Draw cycles, energy and timeline; returns the files written."""
+    if format_ not in FORMATS:
+        close = nearest(format_, FORMATS)
+        raise ConfigError(f"unknown figure format {format_!r}", value=format_, allowed=FORMATS, nearest=close)
+    run = find_run(name, root)
+    folder = output or run.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {folder}: {error.strerror}", value=str(folder)) from None
+    written = []
+    for stem, draw in (("cycles", cycles_figure), ("energy", energy_figure), ("timeline", timeline_figure)):
+        path = folder / f"{stem}.{format_}"
+        save(draw(run.report), path)
+        written.append(path)
+    return tuple(written)

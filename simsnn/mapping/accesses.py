@@ -1,0 +1,39 @@
+"""Words that a task reads from and writes to each SRAM, and bits that it moves to and from DRAM."""
+
+from __future__ import annotations
+
+from simsnn.costs import Action, ActionCounts, ActionKey, Traffic, TrafficEntry
+from simsnn.mapping.build import MappedOperation
+from simsnn.mapping.machine import Machine
+
+
+def memory_actions(item: MappedOperation, machine: Machine) -> tuple[ActionCounts, Traffic]:
+    """SRAM words and DRAM bits of a task, as priced actions and as bytes per operand class."""
+    pairs: list[tuple[ActionKey, int]] = []
+    entries: list[TrafficEntry] = []
+    for access in item.choice.plan.buffer_accesses():
+        sram = machine.srams[machine.sram_of(access.role)]
+        across = access.role in item.across
+        read = sram.words(access.read_elements, access.bits, across=across)
+        written = sram.words(access.written_elements, access.bits)
+        pairs += _word_pairs(sram.name, sram.config.word, read, written)
+        word_bytes = sram.config.word // 8
+        entries.append(TrafficEntry(sram.name, access.role, read * word_bytes, written * word_bytes))
+    dram = machine.dram.name
+    for move in item.choice.moves:
+        for transfer, is_load in [(t, True) for t in move.loads] + [(t, False) for t in move.stores]:
+            sram = machine.srams[transfer.sram]
+            words = -(-transfer.bytes * 8 // sram.config.word)
+            pairs += _word_pairs(sram.name, sram.config.word, 0 if is_load else words, words if is_load else 0)
+            action = Action.DRAM_READ if is_load else Action.DRAM_WRITE
+            pairs.append((ActionKey(dram, action, 1), transfer.bytes * 8))
+            read, written = (transfer.bytes, 0) if is_load else (0, transfer.bytes)
+            entries.append(TrafficEntry(dram, transfer.operand, read, written))
+    return ActionCounts.of(*pairs), Traffic.of(*entries)
+
+
+def _word_pairs(name: str, bits: int, read: int, written: int) -> list[tuple[ActionKey, int]]:
+    return [
+        (ActionKey(name, Action.SRAM_READ, bits), read),
+        (ActionKey(name, Action.SRAM_WRITE, bits), written),
+    ]

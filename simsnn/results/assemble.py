@@ -1,0 +1,222 @@
+"""From an execution and its counted actions to a report: rows, energy, totals, what binds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simsnn.costs import ActionCounts, EngineCost, StallCause, Traffic
+from simsnn.energy.area import AreaModel
+from simsnn.energy.model import EnergyModel
+from simsnn.engines.base import DatapathWidths
+from simsnn.mapping.accesses import memory_actions
+from simsnn.mapping.build import MappedOperation, reads, writes
+from simsnn.mapping.machine import Machine
+from simsnn.results.report import (
+    ActivitySummary,
+    EnergySource,
+    Parts,
+    Provenance,
+    Report,
+    Stalls,
+    TaskRow,
+    Totals,
+    TrafficRow,
+)
+from simsnn.sim.bounds import Bounds
+from simsnn.sim.execution import Execution, TaskRecord
+from simsnn.units import cycles_to_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names a run and how closely it was simulated."""
+
+    id: str
+    name: str
+    level: str
+    samples: int
+    steps_per_epoch: int | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything a report is made of."""
+
+    mapped: tuple[MappedOperation, ...]
+    costs: tuple[EngineCost, ...]
+    machine: Machine
+    execution: Execution
+    bounds: Bounds
+    energy: EnergyModel
+    area: AreaModel
+    widths: DatapathWidths
+
+
+def assemble(identity: Identity, outcome: Outcome, provenance: Provenance, activity: ActivitySummary) -> Report:
+    """Report of a run.
+
+    Parameters
+    ----------
+    identity : Identity
+        Id, name, level, samples of the step.
+    outcome : Outcome
+        Mapped operations with their costs, and how they ran.
+    provenance, activity : Provenance, ActivitySummary
+        What it rests on.
+    """
+    rows = tuple(
+        _row(item, cost, record, outcome)
+        for item, cost, record in zip(outcome.mapped, outcome.costs, outcome.execution.tasks, strict=True)
+    )
+    clock = outcome.machine.config.clock
+    time_ns = cycles_to_ns(outcome.execution.makespan_cycles, clock)
+    static = dict(outcome.energy.leakage(time_ns))
+    notes = dict.fromkeys(note for cost in outcome.costs for note in cost.approximations)
+    return Report(
+        id=identity.id,
+        name=identity.name,
+        provenance=provenance,
+        level=identity.level,  # type: ignore[arg-type]
+        approximations=tuple(notes),
+        activity=activity,
+        clock_hz=clock,
+        dram_level=outcome.machine.dram.name,
+        energy_sources=_sources(outcome),
+        static_energy_pj=static,
+        totals=_totals(identity, outcome, rows, time_ns, sum(static.values())),
+        tasks=rows,
+    )
+
+
+def _row(item: MappedOperation, cost: EngineCost, record: TaskRecord, outcome: Outcome) -> TaskRow:
+    machine, operation = outcome.machine, item.operation
+    memory, traffic = memory_actions(item, machine)
+    actions: ActionCounts = cost.actions + memory
+    cycles = record.cycles
+    engine = machine.engines[item.placement.engine]
+    flow = item.placement.dataflow
+    parts = Parts(**{name: getattr(cycles, name) for name in Parts.model_fields})
+    return TaskRow(
+        layer=operation.layer,
+        pass_=operation.pass_.value,
+        part=operation.part.value,
+        array=engine.name,
+        engine=engine.kind,
+        dataflow=flow.value if flow is not None else "",
+        chunks=item.choice.plan.chunk_count,
+        start_cycle=record.start,
+        end_cycle=record.end,
+        cycles=record.end - record.start,
+        parts=parts,
+        stalls=Stalls(**{cause.value: getattr(record.stalls, cause.value) for cause in StallCause}),
+        groups=cycles.groups,
+        utilisation=_utilisation(item, record.end - record.start),
+        actions={key.name: count for key, count in actions.counts},
+        traffic=_traffic_rows(traffic),
+        energy_pj=dict(outcome.energy.price_actions(actions)),
+        binds=_binds(item, record, machine),
+    )
+
+
+def _utilisation(item: MappedOperation, cycles: int) -> float:
+    """Share of the engine's peak: useful operations over what its units could do in that time."""
+    work = item.choice.plan.work()
+    return work.useful / (cycles * work.peak_per_cycle) if cycles else 0.0
+
+
+def _traffic_rows(traffic: Traffic) -> tuple[TrafficRow, ...]:
+    return tuple(
+        TrafficRow(level=e.level, operand=e.operand.value, read_bytes=e.read_bytes, write_bytes=e.write_bytes)
+        for e in traffic.entries
+    )
+
+
+def _binds(item: MappedOperation, record: TaskRecord, machine: Machine) -> str:
+    """The resource this task occupies longest: its engine, its SRAM ports, or the DRAM."""
+    moved = sum(machine.dram.occupancy_cycles(t.bytes) for m in item.choice.moves for t in m.loads + m.stores)
+    busy = (record.cycles.accounted - record.cycles.stall) // record.cycles.groups
+    candidates = {
+        "compute": busy,
+        "dram": moved,
+        "sram_bank": busy + record.stalls.sram_bank if item.slowdown > 1 else 0,
+    }
+    return max(candidates, key=lambda name: candidates[name])
+
+
+def _sources(outcome: Outcome) -> tuple[EnergySource, ...]:
+    tables = (*outcome.energy.table_info(), outcome.area.info())
+    return tuple(
+        EnergySource(
+            table=info.name,
+            role=info.role,
+            node=f"{info.node_nm:g} nm" if info.node_nm is not None else "not stated",
+            voltage=f"{info.voltage_v:g} V" if info.voltage_v is not None else "not stated",
+            note="; ".join((*info.sources, *info.notes)),
+        )
+        for info in tables
+    )
+
+
+def _totals(
+    identity: Identity, outcome: Outcome, rows: tuple[TaskRow, ...], time_ns: float, static_pj: float
+) -> Totals:
+    execution, bounds = outcome.execution, outcome.bounds
+    energy = sum(row.total_energy_pj for row in rows) + static_pj
+    return Totals(
+        total_cycles=execution.makespan_cycles,
+        time_ns=time_ns,
+        samples_per_s=identity.samples / time_ns * 1e9 if time_ns else 0.0,
+        total_energy_pj=energy,
+        energy_per_sample_pj=energy / identity.samples,
+        area_um2=_area(outcome),
+        utilisation=_array_utilisation(outcome),
+        dram_bytes=sum(move.bytes for item in outcome.mapped for m in item.choice.moves for move in m.loads + m.stores),
+        peak_live_bytes=peak_live_bytes(outcome.mapped, execution),
+        critical_path_cycles=bounds.critical_path_cycles,
+        lower_bound_cycles=bounds.lower_cycles,
+        upper_bound_cycles=bounds.serial_cycles,
+        samples=identity.samples,
+        steps_per_epoch=identity.steps_per_epoch,
+    )
+
+
+def _area(outcome: Outcome) -> float:
+    parts = [part for engine in outcome.machine.engines for part in engine.area_parts(outcome.widths)]
+    return sum(area for _, area in outcome.area.area_um2(parts, outcome.energy.srams))
+
+
+def _array_utilisation(outcome: Outcome) -> float:
+    """Useful multiply-accumulates of all products over the peak of all arrays for the whole run."""
+    products = [item for item in outcome.mapped if item.operation.part.value == "synapse"]
+    engines = {item.placement.engine: item.choice.plan.work().peak_per_cycle for item in products}
+    useful = sum(item.choice.plan.work().useful for item in products)
+    cycles = outcome.execution.makespan_cycles
+    return useful / (cycles * sum(engines.values())) if engines and cycles else 0.0
+
+
+def peak_live_bytes(mapped: tuple[MappedOperation, ...], execution: Execution) -> int:
+    """Largest sum of stored tensors that are alive at one moment.
+
+    A tensor lives from the start of its first writer (from the beginning, if nothing writes it
+    before it is read) to the end of its last reader; what is written and never read, and what
+    outlives the step (weights, optimizer state), lives to the end.
+    """
+    end = execution.makespan_cycles
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for item, record in zip(mapped, execution.tasks, strict=True):
+        for operand in reads(item.operation):
+            first.setdefault(operand.tensor, 0)
+            last[operand.tensor] = record.done
+            sizes[operand.tensor] = operand.bytes
+        for operand in writes(item.operation):
+            first.setdefault(operand.tensor, record.start)
+            last[operand.tensor] = end
+            sizes[operand.tensor] = operand.bytes
+    events = [(first[name], sizes[name]) for name in sizes] + [(last[name], -sizes[name]) for name in sizes]
+    live = peak = 0
+    for _, change in sorted(events, key=lambda e: (e[0], e[1])):
+        live += change
+        peak = max(peak, live)
+    return peak

@@ -1,0 +1,224 @@
+"""One run, straight through: prepare (all that can be refused), then cost, execute, price, report.
+
+Capacity and every name are checked in ``prepare``, before anything is trained.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+
+from simsnn.activities import ResolvedActivity, update_rule
+from simsnn.config.experiment import ExperimentConfig
+from simsnn.config.resolve import canonical, content_hash
+from simsnn.costs import EngineCost
+from simsnn.energy.area import AreaModel
+from simsnn.energy.model import EnergyModel
+from simsnn.engines.base import DatapathWidths
+from simsnn.errors import ConfigError, ModelDisagreement, UnsupportedOperation, Where
+from simsnn.mapping.build import MappedOperation, build_graph, map_operations
+from simsnn.mapping.machine import Machine
+from simsnn.mapping.place import check_layer_names
+from simsnn.results.assemble import Identity, Outcome, assemble
+from simsnn.results.report import SCHEMA, Provenance, Report
+from simsnn.schedule.graph import TaskGraph
+from simsnn.sim.bounds import check_bounds, find_bounds
+from simsnn.sim.critical_path import closed_form, critical_path
+from simsnn.sim.execution import Execution
+from simsnn.sim.executor import execute
+from simsnn.workload.encoding import Encoding
+from simsnn.workload.network import Format, Network, build_network
+from simsnn.workload.operation import GemmOperation, Operation, Pass, VectorOperation
+from simsnn.workload.step_tensors import StepScope, Widths
+
+_VERSIONED = ("numpy", "numba", "simpy", "pydantic")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A resolved experiment with everything checked and cut, ready to run."""
+
+    experiment: ExperimentConfig
+    network: Network
+    machine: Machine
+    energy: EnergyModel
+    mapped: tuple[MappedOperation, ...]
+    graph: TaskGraph
+
+
+def build_experiment_network(experiment: ExperimentConfig) -> Network:
+    """Network of an experiment, with the operand formats that its encoding implies."""
+    precision = experiment.precision
+    direct = experiment.workload.encoding is Encoding.DIRECT
+    input_format = Format.real(precision.input) if direct else Format.integer(1)
+    return build_network(experiment.network, input_format, precision.partial_sum)
+
+
+def step_operations(experiment: ExperimentConfig, network: Network) -> tuple[Operation, ...]:
+    """Operations of one training step in the order of the experiment's schedule."""
+    workload, precision = experiment.workload, experiment.precision
+    passes = frozenset(workload.passes)
+    if network.bare_gemms:
+        if passes != {Pass.F}:
+            raise ConfigError(
+                "bare matrix products have no gradients", where=Where("workload.passes"), remedy="passes: [F]"
+            )
+        scope = StepScope(1, 1, passes, Encoding.DIRECT)
+    else:
+        scope = StepScope(workload.timesteps, workload.batch, passes, workload.encoding)
+    widths = Widths(
+        precision.input,
+        precision.weight,
+        precision.membrane,
+        precision.gradient,
+        precision.partial_sum,
+        precision.optimizer_state,
+    )
+    operations = experiment.schedule.operations(network, scope, widths, update_rule(experiment))
+    return tuple(op for op in operations if _runs(op, passes))
+
+
+def _runs(operation: Operation, passes: frozenset[Pass]) -> bool:
+    """Neuron and other vector work of B belongs to W as well: both need the neuron-input gradients."""
+    if isinstance(operation, VectorOperation) and operation.pass_ is Pass.B:
+        return bool(passes & {Pass.B, Pass.W})
+    return operation.pass_ in passes
+
+
+def prepare(experiment: ExperimentConfig) -> Prepared:
+    """Build network and machine, place and cut every operation, look up every price.
+
+    Raises
+    ------
+    SimsnnError
+        Whatever can be refused is refused here, before training.
+    """
+    network = build_experiment_network(experiment)
+    check_layer_names(experiment.mapping, tuple(layer.name for layer in network.layers))
+    machine = Machine.build(experiment.hardware)
+    energy = energy_model(experiment)
+    for sram in machine.srams:
+        sram.require_clock(energy.sram.cycle_ns, experiment.hardware.clock)
+    operations = step_operations(experiment, network)
+    _check_order(experiment, machine)
+    mapped = map_operations(operations, experiment.mapping, machine)
+    return Prepared(experiment, network, machine, energy, mapped, build_graph(mapped, machine))
+
+
+def _check_order(experiment: ExperimentConfig, machine: Machine) -> None:
+    """A vector unit that keeps neurons resident for all T needs the currents of all T."""
+    if experiment.schedule.needs_all_steps or experiment.workload.timesteps == 1:
+        return
+    for index, unit in enumerate(experiment.hardware.vector_units):
+        if getattr(machine.engines[len(experiment.hardware.arrays) + index], "needs_all_steps", False):
+            raise UnsupportedOperation(
+                f"{unit.name} keeps neurons resident over all time steps (order: t_inner),"
+                f" {experiment.schedule.kind} has one step at a time",
+                where=Where(f"hardware.vector_units.{index}.order"),
+                value="t_inner",
+                allowed=("t_outer",),
+                remedy="order: t_outer, or schedule.kind layer_by_layer",
+            )
+
+
+def energy_model(experiment: ExperimentConfig) -> EnergyModel:
+    """Price tables of an experiment, looked up for its machine."""
+    hardware, tables = experiment.hardware, experiment.energy
+    return EnergyModel.of(
+        arithmetic=tables.arithmetic,
+        sram=tables.sram,
+        dram=tables.dram,
+        srams=hardware.srams,
+        dram_component=hardware.dram.name,
+        node_nm=float(hardware.technology.node),
+    )
+
+
+def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report, Execution]:
+    """Execute at the experiment's level, check it against its bounds, price it, report it."""
+    experiment, machine, graph = prepared.experiment, prepared.machine, prepared.graph
+    execution = _execute(experiment, graph, machine)
+    bounds = find_bounds(graph, machine.dram)
+    if experiment.simulation.level == "event":
+        check_bounds(execution, bounds)
+    costs = tuple(_cost(item, activity) for item in prepared.mapped)
+    for item, cost, record in zip(prepared.mapped, costs, execution.tasks, strict=True):
+        _check_cost(item, cost, record.cycles.accounted - record.cycles.stall)
+    area = AreaModel.of(float(experiment.hardware.technology.node), prepared.energy.sram)
+    outcome = Outcome(
+        prepared.mapped, costs, machine, execution, bounds, prepared.energy, area, datapath_widths(prepared)
+    )
+    identity = Identity(
+        run_id(prepared, activity),
+        experiment.name,
+        experiment.simulation.level,
+        1 if prepared.network.bare_gemms else experiment.workload.batch,
+        activity.steps_per_epoch,
+    )
+    return assemble(identity, outcome, _provenance(experiment, activity), activity.summary), execution
+
+
+def datapath_widths(prepared: Prepared) -> DatapathWidths:
+    """Widest operands that the engines of this experiment meet, which is what their datapaths must hold."""
+    precision = prepared.experiment.precision
+    products = [item.operation for item in prepared.mapped if isinstance(item.operation, GemmOperation)]
+    stationary = max((max(op.left.bits, op.right.bits) for op in products), default=precision.weight)
+    streamed = max((min(op.left.bits, op.right.bits) for op in products), default=precision.input)
+    return DatapathWidths(stationary, streamed, precision.partial_sum, precision.membrane)
+
+
+def _execute(experiment: ExperimentConfig, graph: TaskGraph, machine: Machine) -> Execution:
+    if experiment.simulation.level == "closed_form":
+        return closed_form(graph, machine.dram)
+    if experiment.simulation.level == "critical_path":
+        return critical_path(graph, machine.dram)
+    return execute(graph, machine.dram, experiment.simulation.trace)
+
+
+def _cost(item: MappedOperation, activity: ResolvedActivity) -> EngineCost:
+    nonzeros = activity.nonzeros(item.operation) if isinstance(item.operation, GemmOperation) else None
+    return item.choice.plan.with_nonzeros(nonzeros).cost()
+
+
+def _check_cost(item: MappedOperation, cost: EngineCost, worked: int) -> None:
+    """What the engine worked in the run, stalls apart, is its closed form: a chunked run adds nothing.
+
+    A starved engine may convert hidden reloads into exposed ones, never the other way round.
+    """
+    if worked > cost.cycles.accounted:
+        operation = item.operation
+        raise ModelDisagreement(
+            f"{operation.layer} {operation.pass_} {operation.part}: the run works {worked} cycles,"
+            f" the closed form {cost.cycles.accounted}"
+        )
+
+
+def model_versions(prepared: Prepared) -> dict[str, int]:
+    """Version of every component whose change may change a result."""
+    versions = {engine.kind: engine.model_version for engine in prepared.machine.engines}
+    versions[f"schedule.{prepared.experiment.schedule.kind}"] = prepared.experiment.schedule.model_version
+    versions[f"dram.{prepared.machine.dram.kind}"] = prepared.machine.dram.model_version
+    for layer in prepared.network.layers:
+        if layer.neuron is not None:
+            versions[f"neuron.{layer.neuron.kind}"] = layer.neuron.model_version
+    return dict(sorted(versions.items()))
+
+
+def run_id(prepared: Prepared, activity: ResolvedActivity) -> str:
+    """First 16 hex digits of the hash over experiment, activity, model versions and report schema."""
+    parts = (canonical(prepared.experiment), str(activity.digest), repr(model_versions(prepared)), SCHEMA)
+    return content_hash("\n".join(parts))[:16]
+
+
+def _provenance(experiment: ExperimentConfig, activity: ResolvedActivity) -> Provenance:
+    from simsnn import __version__
+
+    versions = {"simsnn": __version__, "python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in _VERSIONED}
+    return Provenance(
+        seed=experiment.seed,
+        versions=versions,
+        config_sha256=content_hash(canonical(experiment)),
+        activity_sha256=activity.digest,
+    )
