@@ -43,7 +43,8 @@ class SystolicEngine:
         """Refuse vector work, empty products, and on gated adders every product that multiplies."""
         if not isinstance(operation, GemmOperation):
             return Refusal("a systolic array does no elementwise work", "map this pass to a vector unit")
-        if any(min(gemm.m, gemm.k, gemm.n) < 1 for gemm in self.gemms(operation)):
+        gemms = self.gemms(operation)
+        if not gemms or any(min(gemm.m, gemm.k, gemm.n) < 1 for gemm in gemms):
             return Refusal("a product without elements is no work", "drop the operation")
         if self.config.pe is ProcessingElement.MAC or not operation.multiplies:
             return None
@@ -136,7 +137,7 @@ def _blockings(plan: SystolicPlan) -> Iterator[Blocking]:
     operation = plan.operation
     slots = operation.slots if operation.slot_axis is not SlotAxis.NONE else 1
     grid = plan.grids[0]
-    rows, columns = (int(cut.runs()[:, 1].sum()) for cut in (grid.rows, grid.columns))
+    rows, columns = grid.rows.count(), grid.columns.count()
     row_steps = [0, *(-(-rows // parts) for parts in _halvings(rows)[1:])]
     column_steps = [0, *(-(-columns // parts) for parts in _halvings(columns)[1:])]
     for slot_blocks in _halvings(slots):

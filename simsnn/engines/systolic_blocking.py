@@ -105,6 +105,11 @@ class Cut:
         """Sizes of the blocks."""
         return np.diff(self.bounds)
 
+    def count(self) -> int:
+        """Number of pieces."""
+        sizes = self.sizes()
+        return int((-(-sizes // self.piece)).sum()) if self.piece else len(sizes)
+
     def runs(self, full: int = 0) -> Ints:
         """(size, count) of consecutive equal pieces; ``full`` > 0 charges that size for each piece."""
         found: list[tuple[int, int]] = []

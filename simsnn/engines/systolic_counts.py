@@ -24,7 +24,7 @@ import numpy as np
 from simsnn.costs import Action, ActionCounts, ActionKey, OperandClass
 from simsnn.engines.systolic_blocking import Axis, Dataflow, Ints
 from simsnn.engines.systolic_config import Buffering, Feeder, PartialSums, ProcessingElement, WeightLoad
-from simsnn.engines.systolic_grid import FoldGrid, accumulates
+from simsnn.engines.systolic_grid import FoldGrid
 from simsnn.workload.feeder import fold_reads
 from simsnn.workload.operation import Gemm
 
@@ -100,7 +100,7 @@ def _product_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterC
     addressed = config.weight_load is WeightLoad.ROW_ADDRESSED and not config.scalesim
     double = config.stationary_buffering is Buffering.DOUBLE and not config.scalesim
     banks = 0
-    if accumulates(gemm, config, plan.dataflow) and config.psum is PartialSums.ACCUMULATE:
+    if grid.accumulates and config.psum is PartialSums.ACCUMULATE:
         banks = gemm.m * gemm.n
     return RegisterCounts(
         operand_hops=hops,
@@ -139,12 +139,12 @@ def buffer_accesses(plan: SystolicPlan) -> tuple[BufferAccess, ...]:
     """Elements that the feeder reads per operand, and that the array writes (docs/machines section 3.1)."""
     left_reads = right_reads = written = spilled = 0
     for index, (gemm, grid) in enumerate(zip(plan.period, plan.grids, strict=True)):
-        row_pieces, column_pieces, blocks = (int(grid.cut(axis).runs()[:, 1].sum()) for axis in Axis)
+        row_pieces, column_pieces, blocks = (grid.cut(axis).count() for axis in Axis)
         left_uses, right_uses = _uses(plan.dataflow, row_pieces, column_pieces, blocks)
         left_reads += left_uses * _left_elements(plan, gemm, grid, index)
         right_reads += right_uses * gemm.k * gemm.n
         written += gemm.m * gemm.n * (blocks if plan.dataflow is Dataflow.OS else 1)
-        if plan.spills and accumulates(gemm, plan.config, plan.dataflow):
+        if plan.spills and grid.accumulates:
             spilled += gemm.m * gemm.n * (row_pieces - 1)
     operation, groups = plan.operation, plan.groups
     found = [

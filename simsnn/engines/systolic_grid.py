@@ -30,8 +30,8 @@ class FoldGrid:
         Chunk group of every stream block.
     order : tuple of Axis
         Loops, outermost first.
-    slot_pieces : int
-        Rows of M that belong to one slot; 0 where M has no slots.
+    accumulates : bool
+        Whether results of several K folds are added up outside the elements (``ws``, ``is``).
     """
 
     rows: Cut
@@ -40,6 +40,7 @@ class FoldGrid:
     tiles: Ints
     stream_groups: Ints
     order: tuple[Axis, Axis, Axis]
+    accumulates: bool
 
     def cut(self, axis: Axis) -> Cut:
         """Cut of an axis."""
@@ -98,9 +99,10 @@ def fold_grid(
     columns = Cut(column_bounds, config.columns, blocking.column_folds)
     order = loop_order(dataflow, FoldOrder.K_INNER if config.scalesim else config.fold_order)
     room, live = stream_length, 1
-    if accumulates(gemm, config, dataflow) and config.psum is PartialSums.ACCUMULATE and not config.scalesim:
+    accumulates = rows.count() > 1
+    if accumulates and config.psum is PartialSums.ACCUMULATE and not config.scalesim:
         room = config.acc_rows
-        live = 1 if order[0] is Axis.COLUMNS else sum(-(-int(s) // config.columns) for s in columns.sizes())
+        live = 1 if order[0] is Axis.COLUMNS else columns.count()
     stream_slots = slots if streams_slots else 1
     least = 1 if config.scalesim else blocking.m_blocks
     hard = accumulator_blocks(stream_slots, stream_length // stream_slots, live, room, least)
@@ -111,12 +113,7 @@ def fold_grid(
     slot_groups = blocking.slot_blocks if streams_slots else 1
     if slot_groups <= blocks and not (cuts_stream and blocking.row_blocks > 1):
         groups = groups * slot_groups // blocks
-    return FoldGrid(rows, columns, Cut(hard), tiles, groups, order)
-
-
-def accumulates(gemm: Gemm, config: SystolicConfig, dataflow: Dataflow) -> bool:
-    """Whether results of several K folds are added up outside the elements."""
-    return dataflow is not Dataflow.OS and gemm.k > config.rows
+    return FoldGrid(rows, columns, Cut(hard), tiles, groups, order, accumulates)
 
 
 def _bounds(gemm: Gemm, slots: int, slot_axis: SlotAxis, blocking: Blocking) -> tuple[Ints, Ints, Ints]:
@@ -135,15 +132,17 @@ def _output_grid(
     rows = Cut(m_bounds, config.rows, blocking.row_folds)
     columns = Cut(n_bounds, config.columns, blocking.column_folds)
     groups = np.arange(len(k_bounds) - 1, dtype=np.int64)
-    return FoldGrid(rows, columns, Cut(k_bounds), k_bounds, groups, loop_order(Dataflow.OS, config.fold_order))
+    order = loop_order(Dataflow.OS, config.fold_order)
+    return FoldGrid(rows, columns, Cut(k_bounds), k_bounds, groups, order, accumulates=False)
 
 
 def _tiles(hard: Ints, slots: int, blocking: Blocking) -> Ints:
-    """M-tile bounds of a streamed M: hard blocks cut further until slot and row blocks are reached."""
+    """M-tile bounds of a streamed M: hard blocks cut further until slot and row blocks are reached.
+
+    Hard blocks are whole slots, or whole parts of slots when there are more blocks than slots.
+    """
     blocks = len(hard) - 1
-    per_slot = max(1, blocks // slots) if blocks > slots else 1
-    tiles = hard
-    if blocking.slot_blocks > blocks:
-        slot_rows = int(hard[-1]) // slots
-        tiles = refine(hard // slot_rows, -(-blocking.slot_blocks // blocks)) * slot_rows
-    return refine(tiles, -(-blocking.row_blocks // per_slot))
+    if blocks > slots:
+        return refine(hard, -(-blocking.row_blocks // (blocks // slots)))
+    slot_rows, parts = int(hard[-1]) // slots, -(-min(blocking.slot_blocks, slots) // blocks)
+    return refine(refine(hard // slot_rows, parts) * slot_rows, blocking.row_blocks)

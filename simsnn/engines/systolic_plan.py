@@ -20,7 +20,7 @@ from simsnn.engines.base import PortDemand, State, Tile, Work
 from simsnn.engines.systolic_blocking import Axis, Blocking, Dataflow, Ints
 from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
 from simsnn.engines.systolic_counts import BufferAccess, action_counts, buffer_accesses
-from simsnn.engines.systolic_grid import FoldGrid, accumulates, fold_grid
+from simsnn.engines.systolic_grid import FoldGrid, fold_grid
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
 from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES, CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
@@ -104,8 +104,7 @@ class SystolicPlan:
     @cached_property
     def machine(self) -> Ints:
         """Switch vector of the kernels."""
-        needed = any(accumulates(gemm, self.config, self.dataflow) for gemm in self.period)
-        return machine_switches(self.config, self.dataflow, needed)
+        return machine_switches(self.config, self.dataflow, any(grid.accumulates for grid in self.grids))
 
     @property
     def full(self) -> tuple[int, int]:
@@ -268,7 +267,7 @@ class SystolicPlan:
     def spills(self) -> bool:
         """Whether partial sums leave the array between K folds."""
         spill = self.config.psum == "spill" and not self.config.scalesim
-        return spill and any(accumulates(gemm, self.config, self.dataflow) for gemm in self.period)
+        return spill and any(grid.accumulates for grid in self.grids)
 
     @property
     def overlaps_drain(self) -> bool:
@@ -282,4 +281,4 @@ class SystolicPlan:
     def folds_of(self, index: int) -> int:
         """Number of folds of one product."""
         grid = self.grids[index % len(self.period)]
-        return int(np.prod([len(grid.cut(axis).pieces()) for axis in Axis]))
+        return grid.rows.count() * grid.columns.count() * grid.stream.count()

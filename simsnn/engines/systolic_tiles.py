@@ -17,7 +17,6 @@ from simsnn.costs import OperandClass
 from simsnn.engines.base import Tile
 from simsnn.engines.systolic_blocking import Dataflow, Ints
 from simsnn.engines.systolic_config import PartialSums, SystolicConfig
-from simsnn.engines.systolic_grid import accumulates
 from simsnn.kernels.systolic_chunks import (
     C_COLUMN_HI,
     C_COLUMN_LO,
@@ -89,7 +88,7 @@ class TileMap:
         """Operand tiles, and the partial sums to be read back."""
         box = self.box(row)
         tiles = (self._left(box), self._right(box))
-        if self._spills(box) and box.k[0] > 0:
+        if self._spills and box.k[0] > 0:
             return (*tiles, self._partial(box))
         return tiles
 
@@ -101,7 +100,7 @@ class TileMap:
             size = _bytes((box.m[1] - box.m[0]) * (box.n[1] - box.n[0]), output.bits)
             block = box.k[0] if self.dataflow is Dataflow.OS else 0
             return (Tile(output.tensor, output.role, (box.gemm, block, *box.m, *box.n), size),)
-        return (self._partial(box),) if self._spills(box) else ()
+        return (self._partial(box),) if self._spills else ()
 
     def output_slots(self, row: Ints) -> tuple[int, int] | None:
         """First and last slot completed, see :meth:`SystolicPlan.output_slots`."""
@@ -151,9 +150,10 @@ class TileMap:
         size = _bytes((box.k[1] - box.k[0]) * (box.n[1] - box.n[0]), operand.bits)
         return Tile(operand.tensor, operand.role, (box.gemm, *box.k, *box.n), size)
 
-    def _spills(self, box: Box) -> bool:
+    @property
+    def _spills(self) -> bool:
         spill = self.config.psum is PartialSums.SPILL and not self.config.scalesim
-        return spill and accumulates(self.gemms[box.gemm], self.config, self.dataflow)
+        return spill and self.dataflow is not Dataflow.OS
 
     def _partial(self, box: Box) -> Tile:
         size = _bytes((box.m[1] - box.m[0]) * (box.n[1] - box.n[0]), self.config.acc_width)

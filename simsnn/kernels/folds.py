@@ -53,7 +53,7 @@ NEST_LEVELS = 4
 def shadow_offset(rows: int, columns: int, stream: int, machine: Ints) -> int:
     """Edges from a fold's first stream edge until its shadow registers may be written again."""
     if machine[SINGLE_BUFFER]:
-        return stream + rows + columns - 2
+        return int(stream + rows + columns - 2)
     if machine[WEIGHT_LOAD] == SHIFT_GLOBAL:
         return rows + columns - 2
     return rows - 1 if machine[WEIGHT_LOAD] == SHIFT_SKEWED else 0
@@ -84,7 +84,7 @@ def start_stationary(state: Ints, rows: int, columns: int, ready_load: int, read
         first = max(state[LOAD] + rows, ready_stream)
         state[FILL] += rows
         state[STALL] += first - rows
-        return first
+        return int(first)
     before_rows, before_columns = state[ROWS], state[COLUMNS]
     depth, before_depth = rows + columns - 2, before_rows + before_columns - 2
     streamed = state[ISSUE_END] - state[FIRST]
@@ -95,7 +95,7 @@ def start_stationary(state: Ints, rows: int, columns: int, ready_load: int, read
     first = max(state[LOAD] + rows, wires, ready_stream)
     state[RELOAD] += inside - state[ISSUE_END]
     state[STALL] += first - inside
-    return first
+    return int(first)
 
 
 @jit
@@ -111,7 +111,7 @@ def start_outputs(state: Ints, rows: int, columns: int, stream: int, ready: int,
         inside = max(state[ISSUE_END], inside)
     state[RELOAD] += inside - state[ISSUE_END]
     state[STALL] += max(0, ready - inside)
-    return max(inside, ready)
+    return int(max(inside, ready))
 
 
 @jit
@@ -196,7 +196,7 @@ def advance_many(state: Ints, runs: Ints, bounds: Ints, ready: Ints, machine: In
 @jit
 def same_position(state: Ints, before: Ints) -> bool:
     """True when two states differ only by a shift in time, so that the future repeats."""
-    return (
+    return bool(
         before[STARTED] == state[STARTED]
         and before[ROWS] == state[ROWS]
         and before[COLUMNS] == state[COLUMNS]

@@ -27,7 +27,15 @@ RUNS, CHUNKS = 0, 1
 
 @jit
 def visit(
-    box: Ints, same: bool, continues: bool, shape: Ints, runs: Ints, bounds: Ints, chunks: Ints, cursor: Ints, fill: bool
+    box: Ints,
+    same: bool,
+    continues: bool,
+    shape: Ints,
+    runs: Ints,
+    bounds: Ints,
+    chunks: Ints,
+    cursor: Ints,
+    fill: bool,
 ) -> None:
     """Append one fold or M-tile; ``box`` is its chunk row, ``shape`` (rows, columns, stream) as timed."""
     merge = False

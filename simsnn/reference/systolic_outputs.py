@@ -84,7 +84,9 @@ def issue(edge: int, control: Ints, folds: Ints, idle: bool, overlapped: bool, t
 
 
 @jit
-def capture(slot: int, control: Ints, folds: Ints, left: Ints, right: Ints, skew: Ints, down: Ints, owner: Ints) -> None:
+def capture(
+    slot: int, control: Ints, folds: Ints, left: Ints, right: Ints, skew: Ints, down: Ints, owner: Ints
+) -> None:
     """One column of the left and one row of the right tile enter the skew registers."""
     owner[slot, 0] = -1
     if not control[ISSUED]:
@@ -141,9 +143,8 @@ def begin_shifts(drain: Ints, folds: Ints, together: bool, edge: int, tally: Int
     """Columns (or all columns together) whose sums are all handed over begin to shift."""
     columns = drain.shape[1]
     fold = drain[HANDED_FOLD, 0]
-    if together:
-        if fold >= folds.shape[0] or np.sum(drain[HANDED]) < folds[fold, ROWS] * folds[fold, COLUMNS]:
-            return
+    if together and (fold >= folds.shape[0] or np.sum(drain[HANDED]) < folds[fold, ROWS] * folds[fold, COLUMNS]):
+        return
     for column in range(columns):
         fold = drain[HANDED_FOLD, column]
         if fold >= folds.shape[0]:
@@ -310,10 +311,11 @@ def run_outputs(
                 line[row, head], tags[row, head] = skew[slot, row], owner[slot, 1]
                 reach[row, head] = folds[fold, COLUMNS]
                 useful[row, head] = folds[fold, COLUMNS_USED] if row < folds[fold, ROWS_USED] else 0
-                busy[0, row] = edge + folds[fold, COLUMNS]
-                for tag in range(2):
-                    if owner[slot, 1] & (1 << tag):
-                        busy[1 + tag, row] = busy[0, row]
+                until = edge + folds[fold, COLUMNS]
+                busy[0, row] = max(busy[0, row], until)
+                for kind in range(2):
+                    if owner[slot, 1] & (1 << kind):
+                        busy[1 + kind, row] = max(busy[1 + kind, row], until)
             if busy[0, row] <= edge:
                 continue
             at = slice(head, head + columns)

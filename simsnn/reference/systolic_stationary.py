@@ -114,7 +114,9 @@ def issue(edge: int, stream: Ints, load: Ints, folds: Ints, segments: Ints, tall
 
 
 @jit
-def capture(slot: int, stream: Ints, folds: Ints, streamed: Ints, skew: Ints, skew_fold: Ints, skew_first: Flags) -> None:
+def capture(
+    slot: int, stream: Ints, folds: Ints, streamed: Ints, skew: Ints, skew_fold: Ints, skew_first: Flags
+) -> None:
     """The issued row enters the skew registers: word r will reach element row r after r edges."""
     if not stream[ISSUED]:
         skew_fold[slot] = -1
@@ -239,7 +241,7 @@ def start_load(edge: int, load: Ints, folds: Ints, free: bool) -> None:
 def tile_word(fold: Ints, row: int, column: int, stationary: Ints) -> int:
     """Stationary word of an element, zero where the tile does not reach."""
     if row < fold[ROWS_USED] and column < fold[COLUMNS_USED]:
-        return stationary[fold[TILE] + row * fold[TILE_PITCH] + column]
+        return int(stationary[fold[TILE] + row * fold[TILE_PITCH] + column])
     return 0
 
 
@@ -307,10 +309,10 @@ def registers_free(load: int, empty: bool, single: bool, owed: Ints, pending: Fl
     if single:
         return empty
     if load == SHIFT_GLOBAL:
+        left = 0
         for column in range(owed.shape[0]):
-            if owed[column] != 0:
-                return False
-        return True
+            left += owed[column] != 0
+        return left == 0
     return bool(owed[0] == 0) if load == SHIFT_SKEWED else not pending[0, 0]
 
 
@@ -399,15 +401,16 @@ def run_stationary(
             line[row, head], reach[row, head], useful[row, head], tags[row, head] = 0, 0, 0, 0
             if fold >= 0 and row < folds[fold, ROWS]:
                 reach[row, head] = folds[fold, COLUMNS]
-                busy[0, row] = edge + folds[fold, COLUMNS]
+                until = edge + folds[fold, COLUMNS]
+                busy[0, row] = max(busy[0, row], until)
                 if row < folds[fold, ROWS_USED]:
                     line[row, head], useful[row, head] = skew[slot, row], folds[fold, COLUMNS_USED]
                 if skew_first[slot]:
                     tags[row, head] |= SWAP_TAG
-                    busy[1, row] = busy[0, row]
+                    busy[1, row] = max(busy[1, row], until)
                 if row == folds[fold, ROWS] - 1:
                     tags[row, head] |= TAP_TAG
-                    busy[2, row] = busy[0, row]
+                    busy[2, row] = max(busy[2, row], until)
             if busy[0, row] <= edge:
                 continue
             at = slice(head, head + columns)
