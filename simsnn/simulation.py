@@ -17,8 +17,9 @@ from simsnn.energy.area import AreaModel
 from simsnn.energy.model import EnergyModel
 from simsnn.engines.base import DatapathWidths
 from simsnn.errors import ConfigError, ModelDisagreement, UnsupportedOperation, Where
-from simsnn.mapping.build import MappedOperation, build_graph, map_operations
+from simsnn.mapping.build import build_graph, map_operations
 from simsnn.mapping.machine import Machine
+from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.place import check_layer_names
 from simsnn.results.assemble import Identity, Outcome, assemble
 from simsnn.results.report import SCHEMA, Provenance, Report

@@ -152,6 +152,13 @@ class VectorPlan:
         last = chunk == self.blocks - 1
         return tuple(self._tile(o, chunk) for o in self.operation.writes if last or self._cuts(o))
 
+    def output_slots(self, chunk: int) -> tuple[int, int] | None:
+        """Slots that a chunk completes; None for weights."""
+        if self.operation.slots == 1:
+            return None
+        first, end = (self.operation.slots * unit // self._units for unit in self._unit_bounds[chunk : chunk + 2])
+        return first, end - 1
+
     def _cuts(self, operand: Operand) -> bool:
         if _is_weights(self.operation):
             return operand.elements % self.operation.elements == 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simsnn.costs import Action, ActionCounts, ActionKey, Traffic, TrafficEntry
-from simsnn.mapping.build import MappedOperation
 from simsnn.mapping.machine import Machine
+from simsnn.mapping.mapped import MappedOperation
 
 
 def memory_actions(item: MappedOperation, machine: Machine) -> tuple[ActionCounts, Traffic]:

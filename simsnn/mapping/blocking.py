@@ -21,8 +21,8 @@ from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.memory.dram import FixedRateDram
 from simsnn.workload.operation import Operation
 
-MOST_CHUNKS = 4096
-"""Candidates with more chunks are not considered: their transfers are too small to matter."""
+MOST_CHUNKS = 512
+"""Candidates with more chunks are considered only while nothing coarser fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ def choose(operation: Operation, candidates: Iterable[Plan], machine: Machine, s
     if best is None:
         raise _does_not_fit(operation, machine, shares, tightest)
     return best
+
+
+def fits(moves: tuple[ChunkMoves, ...], shares: Shares) -> bool:
+    """True when every chunk fits its shares."""
+    return _worst_excess(moves, shares) is None
 
 
 def _worst_excess(moves: tuple[ChunkMoves, ...], shares: Shares) -> tuple[int, int] | None:

@@ -23,7 +23,9 @@ class ChunkMoves:
     occupies: tuple[int, ...]
 
 
-def chunk_moves(plan: Plan, machine: Machine, resident: frozenset[str] = frozenset()) -> tuple[ChunkMoves, ...]:
+def chunk_moves(
+    plan: Plan, machine: Machine, resident: frozenset[str] = frozenset(), elsewhere: frozenset[str] = frozenset()
+) -> tuple[ChunkMoves, ...]:
     """Moves of every chunk of a plan.
 
     Parameters
@@ -34,6 +36,8 @@ def chunk_moves(plan: Plan, machine: Machine, resident: frozenset[str] = frozens
         Names the SRAM of each operand class.
     resident : frozenset of str
         Tensors that pass through SRAM between two tasks: neither loaded nor stored.
+    elsewhere : frozenset of str
+        Those of them whose room is counted with the other task.
     """
     moves = []
     before: frozenset[tuple[str, tuple[int, ...]]] = frozenset()
@@ -41,7 +45,9 @@ def chunk_moves(plan: Plan, machine: Machine, resident: frozenset[str] = frozens
         needs, leaves = plan.needs(chunk), plan.leaves(chunk)
         fresh = [tile for tile in needs if (tile.tensor, tile.key) not in before and tile.tensor not in resident]
         out = [tile for tile in leaves if tile.tensor not in resident]
-        moves.append(ChunkMoves(_merge(fresh, machine), _merge(out, machine), _occupied((*needs, *leaves), machine)))
+        moves.append(
+            ChunkMoves(_merge(fresh, machine), _merge(out, machine), _occupied((*needs, *leaves), machine, elsewhere))
+        )
         before = frozenset((tile.tensor, tile.key) for tile in needs)
     return tuple(moves)
 
@@ -55,12 +61,12 @@ def _merge(tiles: list[Tile], machine: Machine) -> tuple[Transfer, ...]:
     return tuple(Transfer(role, machine.sram_of(role), size) for role, size in total.items())
 
 
-def _occupied(tiles: tuple[Tile, ...], machine: Machine) -> tuple[int, ...]:
+def _occupied(tiles: tuple[Tile, ...], machine: Machine, elsewhere: frozenset[str]) -> tuple[int, ...]:
     """Bytes per SRAM; a tile that is read and written in place counts once."""
     sizes = [0] * len(machine.srams)
     seen: set[tuple[str, tuple[int, ...]]] = set()
     for tile in tiles:
-        if (tile.tensor, tile.key) not in seen:
+        if (tile.tensor, tile.key) not in seen and tile.tensor not in elsewhere:
             seen.add((tile.tensor, tile.key))
             sizes[machine.sram_of(tile.role)] += tile.bytes
     return tuple(sizes)

@@ -9,8 +9,8 @@ from simsnn.energy.area import AreaModel
 from simsnn.energy.model import EnergyModel
 from simsnn.engines.base import DatapathWidths
 from simsnn.mapping.accesses import memory_actions
-from simsnn.mapping.build import MappedOperation, reads, writes
 from simsnn.mapping.machine import Machine
+from simsnn.mapping.mapped import MappedOperation, reads, writes
 from simsnn.results.report import (
     ActivitySummary,
     EnergySource,
@@ -199,18 +199,20 @@ def peak_live_bytes(mapped: tuple[MappedOperation, ...], execution: Execution) -
 
     A tensor lives from the start of its first writer (from the beginning, if nothing writes it
     before it is read) to the end of its last reader; what is written and never read, and what
-    outlives the step (weights, optimizer state), lives to the end.
+    outlives the step (weights, optimizer state), lives to the end. What passes from a product to its
+    consumer inside SRAM is never stored and does not count.
     """
     end = execution.makespan_cycles
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     sizes: dict[str, int] = {}
     for item, record in zip(mapped, execution.tasks, strict=True):
-        for operand in reads(item.operation):
+        stored = [o for o in reads(item.operation) if o.tensor not in item.resident]
+        for operand in stored:
             first.setdefault(operand.tensor, 0)
             last[operand.tensor] = record.done
             sizes[operand.tensor] = operand.bytes
-        for operand in writes(item.operation):
+        for operand in (o for o in writes(item.operation) if o.tensor not in item.resident):
             first.setdefault(operand.tensor, record.start)
             last[operand.tensor] = end
             sizes[operand.tensor] = operand.bytes

@@ -1,0 +1,61 @@
+"""Operations on their way to the task graph: placed on an engine, then cut into chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simsnn.costs import OperandClass
+from simsnn.mapping.blocking import Choice
+from simsnn.mapping.fusion import Fused
+from simsnn.mapping.place import Placement
+from simsnn.workload.operation import GemmOperation, Operand, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An operation and the engine that runs it."""
+
+    operation: Operation
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class MappedOperation:
+    """An operation with its engine, its plan and its moves.
+
+    Parameters
+    ----------
+    operation, placement : Operation, Placement
+        What runs where.
+    choice : Choice
+        How it is cut, and what each chunk moves.
+    across : frozenset of OperandClass
+        Operand classes read across the axis along which they are packed.
+    slowdown : int
+        Rho of docs/machines section 7.
+    fused : Fused or None
+        The pair it belongs to; producer and consumer stand next to one another.
+    consumes : bool
+        True for the consumer of a pair.
+    resident : frozenset of str
+        Tensors that never leave SRAM.
+    """
+
+    operation: Operation
+    placement: Placement
+    choice: Choice
+    across: frozenset[OperandClass]
+    slowdown: int
+    fused: Fused | None = None
+    consumes: bool = False
+    resident: frozenset[str] = frozenset()
+
+
+def reads(operation: Operation) -> tuple[Operand, ...]:
+    """Tensors that an operation reads."""
+    return (operation.left, operation.right) if isinstance(operation, GemmOperation) else operation.reads
+
+
+def writes(operation: Operation) -> tuple[Operand, ...]:
+    """Tensors that an operation writes."""
+    return (operation.output,) if isinstance(operation, GemmOperation) else operation.writes

@@ -1,0 +1,123 @@
+"""Finding the pairs of a program that are worth fusing, and moving them next to one another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from simsnn.mapping.blocking import Shares
+from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
+from simsnn.mapping.machine import Machine
+from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.schedule.graph import Chunk, Task, TaskGraph
+from simsnn.sim.critical_path import critical_path
+
+
+def fuse_pairs(
+    mapped: tuple[MappedOperation, ...], machine: Machine, users: tuple[frozenset[int], ...]
+) -> tuple[MappedOperation, ...]:
+    """Fuse every pair for which that is faster than doing the two apart.
+
+    The consumer is moved directly behind its producer, which needs that nothing between them
+    feeds it or depends on it.
+    """
+    program = list(mapped)
+    position = 0
+    while position < len(program):
+        partner = _partner(program, position)
+        if partner is not None:
+            fused = _best(program[position], program[partner], machine, users)
+            if fused is not None:
+                producer, consumer = _joined(program[position], program.pop(partner), fused)
+                program[position] = producer
+                program.insert(position + 1, consumer)
+                position += 1
+        position += 1
+    return tuple(program)
+
+
+def _partner(program: list[MappedOperation], position: int) -> int | None:
+    """The only reader of a product's output, if it is vector work that may stand behind it."""
+    producer = program[position]
+    tensor = writes(producer.operation)[0].tensor
+    users = [i for i, item in enumerate(program) if any(o.tensor == tensor for o in reads(item.operation))]
+    rewritten = sum(any(o.tensor == tensor for o in writes(item.operation)) for item in program)
+    if len(users) != 1 or rewritten != 1 or users[0] <= position:
+        return None
+    consumer = program[users[0]]
+    if linked_tensor(producer.operation, consumer.operation) is None or producer.placement == consumer.placement:
+        return None
+    between = program[position + 1 : users[0]]
+    touched = {o.tensor for o in (*reads(consumer.operation), *writes(consumer.operation))}
+    made = {o.tensor for item in between for o in writes(item.operation)}
+    used = {o.tensor for item in between for o in reads(item.operation)}
+    wanted = {o.tensor for o in writes(consumer.operation)}
+    return None if made & touched or used & wanted else users[0]
+
+
+def _best(
+    producer: MappedOperation, consumer: MappedOperation, machine: Machine, users: tuple[frozenset[int], ...]
+) -> Fused | None:
+    """Fastest fused way of a pair alone on the machine, or None where apart is faster."""
+    engines = machine.engines
+    tensor = linked_tensor(producer.operation, consumer.operation)
+    assert tensor is not None
+    first, second = engines[producer.placement.engine], engines[consumer.placement.engine]
+    pairs = candidates(
+        first.candidates(producer.operation, producer.placement.dataflow),
+        second.candidates(consumer.operation, consumer.placement.dataflow),
+        tensor,
+        machine,
+        (
+            Shares.of(machine, users, producer.placement.engine),
+            Shares.of(machine, users, consumer.placement.engine),
+        ),
+    )
+    best, fewest = None, _apart_cycles(producer, consumer, machine)
+    for fused in pairs:
+        cycles = _fused_cycles(producer, consumer, fused, machine)
+        if cycles < fewest:
+            best, fewest = fused, cycles
+    return best
+
+
+def _joined(
+    producer: MappedOperation, consumer: MappedOperation, fused: Fused
+) -> tuple[MappedOperation, MappedOperation]:
+    resident = frozenset({writes(producer.operation)[0].tensor})
+    return (
+        replace(producer, choice=fused.producer, fused=fused, resident=resident),
+        replace(consumer, choice=fused.consumer, fused=fused, consumes=True, resident=resident),
+    )
+
+
+def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, machine: Machine) -> int:
+    chunks = tuple(tuple(Chunk(m.loads, m.stores) for m in item.choice.moves) for item in (producer, consumer))
+    return _alone(_tasks((producer, consumer), chunks, (0,)), machine)
+
+
+def _fused_cycles(producer: MappedOperation, consumer: MappedOperation, fused: Fused, machine: Machine) -> int:
+    items = _joined(producer, consumer, fused)
+    return _alone(_tasks(items, pair_chunks(fused, (0, 1), _slots(machine)), ()), machine)
+
+
+def _slots(machine: Machine) -> int:
+    from simsnn.mapping.build import load_slots
+
+    return load_slots(machine)
+
+
+def _tasks(
+    items: tuple[MappedOperation, MappedOperation], chunks: tuple[tuple[Chunk, ...], ...], after: tuple[int, ...]
+) -> tuple[Task, Task]:
+    from simsnn.mapping.build import task_of
+
+    return task_of(0, items[0], chunks[0], ()), task_of(1, items[1], chunks[1], after)
+
+
+def _alone(tasks: tuple[Task, Task], machine: Machine) -> int:
+    """Longest path of the two tasks, but never less than their transfers on one channel."""
+    slots = _slots(machine)
+    engines = tuple(engine.name for engine in machine.engines)
+    graph = TaskGraph(tasks, engines, tuple(s.name for s in machine.srams), (slots,) * len(engines))
+    run = critical_path(graph, machine.dram)
+    return max(run.makespan_cycles, run.dram.busy_cycles)
