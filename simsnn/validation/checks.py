@@ -1,0 +1,41 @@
+"""The table of comparisons: a machine adds its own here, and ``simsnn validate`` runs them all."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from simsnn.engines.base import Dataflow
+from simsnn.engines.systolic_check import COMBINATIONS, Switches, check_systolic
+from simsnn.engines.vector_unit_check import check_vector_unit
+from simsnn.validation.outcome import Check, Row
+from simsnn.validation.scalesim import check_scalesim
+
+
+def _systolic(switches: Switches, cases: int, seed: int) -> Row:
+    result = check_systolic(switches, cases, seed)
+    return Row("systolic", switches.name, "reference", result.cases, result.mismatches, result.max_error)
+
+
+def _vector(setting: tuple[str, bool, bool, bool], cases: int, seed: int) -> Row:
+    order, reverse, waits, slow = setting
+    result = check_vector_unit(cases, seed, order=order, reverse=reverse, waits=waits, slow=slow)  # type: ignore[arg-type]
+    return Row("vector_unit", _vector_name(setting), "reference", result.cases, result.mismatches, result.max_error)
+
+
+def _vector_name(setting: tuple[str, bool, bool, bool]) -> str:
+    flags = zip(("reverse", "late operands", "narrow buffer"), setting[1:], strict=True)
+    return " ".join([setting[0], *(name for name, on in flags if on)])
+
+
+def _scalesim(dataflow: Dataflow, _cases: int, _seed: int) -> Row:
+    return check_scalesim(dataflow)
+
+
+def checks() -> tuple[Check, ...]:
+    """Every comparison, in the order of the table that users see."""
+    found = [Check("systolic", switches.name, partial(_systolic, switches)) for switches in COMBINATIONS]
+    found += [Check("systolic", f"{flow.value} scalesim", partial(_scalesim, flow)) for flow in Dataflow]
+    flags = (False, True)
+    settings = [(o, r, w, s) for o in ("t_outer", "t_inner") for r in flags for w in flags for s in flags]
+    found += [Check("vector_unit", _vector_name(s), partial(_vector, s)) for s in settings]
+    return tuple(found)
