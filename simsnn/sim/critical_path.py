@@ -138,9 +138,7 @@ class _CriticalPath:
         engine, task = program.engine[number], program.graph.tasks[program.task[number]]
         chunk = task.chunks[program.chunk[number]]
         after_done = max((self.done[before] for before in task.after), default=0)
-        wait.load_edge = max(
-            [0 if program.chunk[number] else after_done, *(self._time(edge) for edge in chunk.load_after)]
-        )
+        wait.load_edge = max([after_done, *(self._time(edge) for edge in chunk.load_after)])
         if program.input_slot[number] != NONE:
             wait.input_slot = self.issue_end[program.input_slot[number]]
         wait.admit(self.waits[program.before[number]] if program.before[number] != NONE else None)

@@ -66,8 +66,8 @@ class Recorder:
             self._rows += (stall_end, work_end, *place, _COMPUTE, 0)
         if issue_end > work_end:
             self._rows += (work_end, issue_end, *place, _STALL, 0)
-        if result_end > issue_end and program.is_last(number):
-            self._rows += (issue_end, result_end, *place, _COMPUTE, 0)
+        if run.end > issue_end and program.is_last(number):
+            self._rows += (issue_end, run.end, *place, _COMPUTE, 0)
 
     def finish(self, waits: list[Wait], stored: list[int], records: tuple[TaskRecord, ...]) -> Execution:
         """Close the run."""

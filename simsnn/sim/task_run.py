@@ -13,7 +13,8 @@ therefore the engine time
 
     max over j = 0..c of min(y - t0 - f_j, issue_end_j),  not below 0, without the min for j = c.
 
-Without waits a task takes total + (rho - 1) * issues cycles; the frozen edges are its
+A result that is under way while a later chunk is frozen is not held back; the end of the task is, to
+the end of all frozen edges. Without waits a task takes total + (rho - 1) * issues cycles; the frozen edges are its
 ``sram_bank`` stall.
 
 Tests: ``tests/unit/test_executor_slowdown.py``, ``tests/property/test_sim_twin.py``.

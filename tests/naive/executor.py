@@ -121,6 +121,7 @@ class Running:
     state: State | None = None
     frozen: list[range] = field(default_factory=list)
     frozen_cycles: int = 0
+    last_result: int = 0
     stall: int = 0
     causes: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("dram", "sram_bank", "buffer_full", "dependency", "link"), 0)
@@ -175,7 +176,13 @@ class NaiveExecutor:
         return self.steps[edge.task][edge.chunk].happened(edge.event, self.now)
 
     def ended(self, task: int) -> bool:
-        return all(s.result_end is not None and s.result_end <= self.now for s in self.steps[task])
+        return all(s.issue_end is not None for s in self.steps[task]) and self.end(task) <= self.now
+
+    def end(self, task: int) -> int:
+        """End of a task whose chunks have all computed: frozen edges hold back its last result."""
+        run = self.running[task]
+        assert run.origin is not None
+        return run.origin + run.frozen_cycles + run.last_result
 
     def task_done(self, task: int) -> bool:
         return self.ended(task) and all(s.happened(Event.STORED, self.now) for s in self.steps[task])
@@ -251,6 +258,7 @@ class NaiveExecutor:
         parts = step.task.plan.parts(run.state)
         self.blame(step, ready, parts.stall - run.stall, parts.groups)
         run.stall = parts.stall
+        run.last_result = max(run.last_result, result_end)
         frozen = (step.task.slowdown - 1) * step.task.issues[step.chunk] if step.task.slowdown > 1 else 0
         begin = run.origin + run.frozen_cycles + issue_end
         run.frozen.append(range(begin, begin + frozen))
@@ -322,7 +330,7 @@ class NaiveExecutor:
         assert run.origin is not None
         assert run.state is not None
         parts = self.graph.tasks[task].plan.parts(run.state)
-        end = max(s.result_end for s in steps if s.result_end is not None)
+        end = self.end(task)
         done = max([end, *(time for s in steps for time in s.stores)])
         cycles = parts + CycleBreakdown(stall=run.causes["sram_bank"], groups=parts.groups)
         return NaiveTask(run.origin, end, done, run.causes, cycles)

@@ -44,9 +44,7 @@ def random_plan(rng: Random, shape: Shape, chunks: int) -> PipelinePlan:
     def numbers(low: int) -> tuple[int, ...]:
         return tuple(rng.randint(low, shape.longest) for _ in range(chunks))
 
-    # Drains differ from chunk to chunk, but the last result of a task is its last chunk's.
-    drains = (*numbers(0)[:-1], 2 * shape.longest)
-    return PipelinePlan(numbers(0), numbers(0), drains, rng.randint(1, 3) if shape.groups else 1)
+    return PipelinePlan(numbers(0), numbers(0), numbers(0), rng.randint(1, 3) if shape.groups else 1)
 
 
 def random_graph(rng: Random, shape: Shape) -> TaskGraph:
@@ -63,7 +61,7 @@ def random_graph(rng: Random, shape: Shape) -> TaskGraph:
         task, chunk = rng.choice([queue for queue in queues if queue]).pop(0)
         if chunk == 0:
             finished = [t for t in range(task) if (t, counts[t] - 1) in line]
-            after[task] = tuple(t for t in finished if shape.edges and rng.random() < 0.3)
+            after[task] = tuple(t for t in finished if shape.edges and rng.random() < 0.5)
         chunks[task, chunk] = Chunk(
             transfers(rng, shape),
             transfers(rng, shape) if shape.stores else (),

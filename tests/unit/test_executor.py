@@ -13,6 +13,7 @@ from simsnn.schedule.graph import Chunk, ChunkEdge, Event, TaskGraph
 from simsnn.sim.critical_path import critical_path
 from simsnn.sim.execution import Deadlock, Execution, Stalls
 from simsnn.sim.executor import execute
+from simsnn.sim.wait import BUFFER_FULL, DEPENDENCY, LINK, Wait
 from tests.naive.executor import FlatChannel, PipelinePlan
 from tests.unit.sim_samples import ONE_BYTE, flat_plan, graph, load, store, task
 
@@ -56,6 +57,8 @@ def test_next_task_prefetches_while_the_previous_computes() -> None:
     assert (first.start, first.end) == (0, 19)
     assert (second.start, second.end) == (19, 31)
     assert second.cycles.stall == 0
+    assert result.moments["loaded"].tolist() == [7, 11]
+    assert result.moments["ready"].tolist() == [7, 19]
 
 
 def test_task_edge_waits_for_the_stores_and_holds_back_the_loads() -> None:
@@ -65,6 +68,40 @@ def test_task_edge_waits_for_the_stores_and_holds_back_the_loads() -> None:
     assert result.moments["admitted"].tolist() == [0, 23]
     assert (result.tasks[1].start, result.tasks[1].end) == (23, 23 + 7 + 12)
     assert result.tasks[1].stalls == Stalls(dram=7)
+
+
+def test_task_starts_after_the_last_of_the_tasks_before_it() -> None:
+    # The end of task 0 is known from the start of the run, that of task 1 once its load is granted.
+    before = task(0, (Chunk(),), flat_plan(100)), task(1, (Chunk(load(4)),), engine=1)
+    result = run(graph(*before, task(2, (Chunk(),), engine=2, after=(0, 1))))
+    assert [record.end for record in result.tasks] == [102, 19, 114]
+    assert (result.tasks[2].start, result.moments["admitted"].tolist()[2]) == (102, 102)
+
+
+def test_task_ends_with_its_last_result_whichever_chunk_it_is_of() -> None:
+    plan = PipelinePlan((0, 0), (10, 10), (50, 2))
+    result = run(graph(task(0, (Chunk(stores=store(4)), Chunk(stores=store(4))), plan), task(1, (Chunk(),))))
+    assert result.moments["result_end"].tolist() == [60, 22, 72]
+    assert result.moments["stored"].tolist() == [67, 71, 72]
+    assert [(record.start, record.end) for record in result.tasks] == [(0, 60), (60, 72)]
+
+
+@pytest.mark.parametrize(
+    ("load_edge", "input_slot", "before", "held_by"),
+    [
+        (5, 5, 5, DEPENDENCY),
+        (4, 5, 5, BUFFER_FULL),
+        (4, 4, 5, LINK),
+        (5, 4, 4, DEPENDENCY),
+        (4, 5, 4, BUFFER_FULL),
+    ],
+)
+def test_ties_of_what_holds_back_a_load(load_edge: int, input_slot: int, before: int, held_by: int) -> None:
+    wait, earlier = Wait(), Wait()
+    wait.load_edge, wait.input_slot = load_edge, input_slot
+    earlier.admitted, earlier.held_by = before, LINK
+    wait.admit(earlier)
+    assert (wait.admitted, wait.held_by, wait.load) == (5, held_by, 5)
 
 
 def test_chunk_edges_wait_for_the_event_they_name() -> None:

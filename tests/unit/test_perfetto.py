@@ -14,7 +14,7 @@ import pytest
 
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
 from simsnn.sim.executor import execute
-from simsnn.sim.trace import Counter, Kind, Trace
+from simsnn.sim.trace import INTERVALS, Counter, Kind, Trace
 from simsnn.viz.perfetto import BUCKETS, TraceNames, channel_bytes, thin, write_perfetto
 from simsnn.viz.slices import draw_slices
 from tests.naive.sim_graphs import Shape, random_channels, random_graph
@@ -128,6 +128,17 @@ def test_joined_slices_are_bounded_and_lose_nothing(seed: int, limit: int) -> No
     same = rows["resource"][1:] == rows["resource"][:-1]
     assert (rows["start"][1:][same] >= rows["end"][:-1][same]).all()
     assert (slices.joining == "every interval is shown") == (len(rows) == len(trace.intervals))
+
+
+def test_gaps_grow_until_few_enough_slices_are_left() -> None:
+    starts = (0, 10, 13, 20)
+    rows = np.array([(s, s + 2, s, 0, 0, Kind.COMPUTE, 0) for s in starts], INTERVALS)
+    expected = {4: (0, 10, 13, 20), 3: (0, 10, 20), 2: (0, 10), 1: (0,)}
+    for limit, heads in expected.items():
+        assert draw_slices(rows, limit).rows["start"].tolist() == list(heads)
+    # Gaps tried: 0, 1 (joins 12..13), 3, 7 (joins 15..20), 15.
+    assert draw_slices(rows, 2).rows["end"].tolist() == [2, 22]
+    assert draw_slices(rows, 3).joining == "intervals of one resource less than 2 cycles apart are joined"
 
 
 def test_too_many_resources_are_refused() -> None:
