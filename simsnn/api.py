@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,25 +83,21 @@ def simulate(
     """
     clock = _Stopwatch()
     experiment, document = (source, None) if isinstance(source, ExperimentConfig) else load(source, overrides)
-    try:
+    with located(document):
         prepared = prepare(experiment)
         clock.lap("prepare")
         activity = resolve_activity(experiment, prepared.network, progress)
         clock.lap("activity")
         report, execution = run_prepared(prepared, activity)
         clock.lap("simulate")
-    except SimsnnError as error:
-        raise _placed(error, document) from None
     return Result(report, execution, prepared, Timing(clock.seconds))
 
 
 def train(source: str | Path, overrides: tuple[str, ...] = (), *, progress: Progress | None = None) -> ResolvedActivity:
     """Train the network of an experiment (or fetch the stored result) and return its recorded activity."""
     experiment, document = load(source, overrides)
-    try:
+    with located(document):
         return resolve_activity(experiment, prepare(experiment).network, progress)
-    except SimsnnError as error:
-        raise _placed(error, document) from None
 
 
 def config_hash(experiment: ExperimentConfig) -> str:
@@ -108,13 +105,17 @@ def config_hash(experiment: ExperimentConfig) -> str:
     return content_hash(canonical(experiment))
 
 
-def _placed(error: SimsnnError, document: Document | None) -> SimsnnError:
-    """Fill in file and line of an error that knows only its dotted path."""
-    if document is None or error.where.file is not None or not error.where.path:
-        return error
-    path = tuple(int(step) if step.isdigit() else step for step in error.where.path.split("."))
-    place = document.where(path)
-    return error.located(Where(error.where.path, place.file, place.line))
+@contextmanager
+def located(document: Document | None) -> Iterator[None]:
+    """Fill in file and line of errors that know only their dotted path."""
+    try:
+        yield
+    except SimsnnError as error:
+        if document is None or error.where.file is not None or not error.where.path:
+            raise
+        path = tuple(int(step) if step.isdigit() else step for step in error.where.path.split("."))
+        place = document.where(path)
+        raise error.located(Where(error.where.path, place.file, place.line)) from None
 
 
 class _Stopwatch:

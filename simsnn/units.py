@@ -33,7 +33,7 @@ _BASE_UNITS = (
     "J = [energy]",
     "V = [voltage]",
     "um = [length]",
-    "cycle = [clock] = cycle = cycles",
+    "cycle = [clock] = _ = cycles",
 )
 _SCALED_UNITS: dict[str, dict[str, float]] = {
     "B": {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30},

@@ -128,6 +128,9 @@ class Plan(Protocol):
     def work(self) -> Work:
         """Useful operations, for the utilisation."""
 
+    def formula(self) -> str:
+        """The cycle formula with its numbers in it, for ``simsnn explain``."""
+
     def with_nonzeros(self, nonzeros: int | None) -> Plan:
         """Same plan with the non-zero operands counted in real spikes; engines that count none return themselves."""
 

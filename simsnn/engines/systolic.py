@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.engines.base import DatapathWidths, Refusal
-from simsnn.engines.systolic_blocking import Blocking, Dataflow
+from simsnn.engines.base import Dataflow, DatapathWidths, Refusal
+from simsnn.engines.systolic_blocking import Blocking
+from simsnn.engines.systolic_candidates import blockings
 from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.errors import UnsupportedOperation
 from simsnn.workload.lowering import lower
-from simsnn.workload.operation import Gemm, GemmOperation, Operation, SlotAxis
+from simsnn.workload.operation import Gemm, GemmOperation, Operation
 
 _MAC_REMEDY = "map it to an array with pe: mac"
 
@@ -94,7 +95,7 @@ class SystolicEngine:
         """Plans with ever smaller chunks, independent of buffer sizes, coarse ones first."""
         seen: set[Blocking] = set()
         whole = self.plan(operation, dataflow)
-        for blocking in _blockings(whole):
+        for blocking in blockings(whole):
             if blocking not in seen:
                 seen.add(blocking)
                 yield self.plan(operation, dataflow, blocking, whole.gemms)
@@ -124,28 +125,3 @@ class SystolicEngine:
         if stationary and config.psum is PartialSums.ACCUMULATE:
             parts.append(AreaPart(self.name, AreaUnit.ROW_MEMORY, (config.acc_rows, width), columns))
         return tuple(parts)
-
-
-def _halvings(most: int) -> list[int]:
-    """1, 2, 4, ... and ``most`` itself."""
-    steps = [1 << power for power in range(max(1, most).bit_length())]
-    return sorted({min(step, most) for step in steps} | {most}) if most > 0 else [1]
-
-
-def _blockings(plan: SystolicPlan) -> Iterator[Blocking]:
-    """Blockings in order of falling chunk size: slots, then rows of a slot, then folds of either axis."""
-    operation = plan.operation
-    slots = operation.slots if operation.slot_axis is not SlotAxis.NONE else 1
-    grid = plan.grids[0]
-    rows, columns = grid.rows.count(), grid.columns.count()
-    row_steps = [0, *(-(-rows // parts) for parts in _halvings(rows)[1:])]
-    column_steps = [0, *(-(-columns // parts) for parts in _halvings(columns)[1:])]
-    for slot_blocks in _halvings(slots):
-        for row_folds in row_steps:
-            for column_folds in column_steps:
-                yield Blocking(slot_blocks, 1, column_folds, row_folds)
-    per_slot = slots if operation.slot_axis is SlotAxis.M else 1
-    for row_blocks in _halvings(max(gemm.m // per_slot for gemm in plan.period))[1:]:
-        for column_folds in column_steps:
-            yield Blocking(slots, row_blocks, column_folds, row_steps[-1])
-            yield Blocking(slots, row_blocks, column_folds, 0)

@@ -16,10 +16,11 @@ from functools import cached_property
 import numpy as np
 
 from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
-from simsnn.engines.base import PortDemand, State, Tile, Work
-from simsnn.engines.systolic_blocking import Axis, Blocking, Dataflow, Ints
+from simsnn.engines.base import BufferAccess, Dataflow, PortDemand, State, Tile, Work
+from simsnn.engines.systolic_blocking import Blocking, Ints
 from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
-from simsnn.engines.systolic_counts import BufferAccess, action_counts, buffer_accesses
+from simsnn.engines.systolic_counts import action_counts, buffer_accesses
+from simsnn.engines.systolic_formula import formula
 from simsnn.engines.systolic_grid import FoldGrid, fold_grid
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
@@ -226,6 +227,10 @@ class SystolicPlan:
     def cost(self) -> EngineCost:
         """Cycles with nothing late, and action counts."""
         return EngineCost(self.parts(self.closed_form()), action_counts(self))
+
+    def formula(self) -> str:
+        """The cycle formula with its numbers in it."""
+        return formula(self)
 
     def work(self) -> Work:
         """Multiply-accumulates of the dense products, and one of them per element and cycle at best."""

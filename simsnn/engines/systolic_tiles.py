@@ -9,13 +9,15 @@ Proof: ``tests/analytic/test_systolic_plan.py``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 
 from simsnn.costs import OperandClass
-from simsnn.engines.base import Tile
-from simsnn.engines.systolic_blocking import Dataflow, Ints
+from simsnn.engines.base import Dataflow, Tile
+from simsnn.engines.systolic_blocking import Ints
 from simsnn.engines.systolic_config import PartialSums, SystolicConfig
 from simsnn.kernels.systolic_chunks import (
     C_COLUMN_HI,
@@ -139,11 +141,23 @@ class TileMap:
         if last - first == 1:
             grid = ((rows[0] - first * pixels) // width, -(-(rows[1] - first * pixels) // width))
         channels = _channel_range(columns, gather.channels)
-        down, across = _distinct(gather.source_y[grid[0] : grid[1]]), _distinct(gather.source_x)
+        down, across = self._extent(index, grid)
         whole = down == gather.source_h and across == gather.source_w
         size = (last - first) * _bytes(down * across * (channels[1] - channels[0]), operand.bits)
         mark = (0, 0, 0) if whole else (index + 1, *grid)
         return Tile(operand.tensor, operand.role, (group, first, last, *channels, *mark), size)
+
+    @cached_property
+    def _extent(self) -> Callable[[int, tuple[int, int]], tuple[int, int]]:
+        """Distinct input rows and columns under output rows ``grid`` of a product; many chunks ask for the same."""
+
+        @cache
+        def measure(index: int, grid: tuple[int, int]) -> tuple[int, int]:
+            assert self.products is not None
+            gather = self.products[index].gather
+            return _distinct(gather.source_y[grid[0] : grid[1]]), _distinct(gather.source_x)
+
+        return measure
 
     def _right(self, box: Box) -> Tile:
         operand = self.operation.right

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.engines.base import DatapathWidths, Dataflow, Refusal
+from simsnn.engines.base import Dataflow, DatapathWidths, Refusal
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.engines.vector_unit_plan import VectorPlan, cut_units
 from simsnn.errors import UnsupportedOperation
@@ -70,7 +70,7 @@ class VectorUnit:
         return VectorPlan(self.config, operation, blocks)
 
     def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[VectorPlan]:  # noqa: ARG002
-        """Plans with ever more chunks: 1, 2, 4, ... and as many as there can be; the unit has one dataflow."""
+        """Plans with ever more chunks, as many as there can be at last; the unit has one dataflow."""
         most = self.most_blocks(operation) if isinstance(operation, VectorOperation) else 1
         for blocks in sorted({min(1 << power, most) for power in range(most.bit_length() + 1)}):
             yield self.plan(operation, blocks)

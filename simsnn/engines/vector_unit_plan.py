@@ -203,6 +203,19 @@ class VectorPlan:
             found.append(BufferAccess(state.role, state.bits, state.read_elements, state.written_elements))
         return tuple(found)
 
+    def formula(self) -> str:
+        """Issue slots, interval and latency with their numbers, and what they add up to."""
+        operation, config = self.operation, self.config
+        slots = sum(self.issue_slots(chunk) for chunk in range(self.blocks))
+        parts = self.cost().cycles
+        return (
+            f"n = {slots:,} issue slots of {config.lanes} lanes for {operation.elements:,} elements,"
+            f" T = {operation.steps},"
+            f" II = ceil({operation.counts.total} / {config.ops_per_cycle}) = {self.interval}, d = {self.latency}\n"
+            f"stream n T II = {parts.stream:,} + waits for state {parts.reload:,} + drain d - II = {parts.drain:,}"
+            f" = {parts.total:,} cycles"
+        )
+
     def work(self) -> Work:
         """Arithmetic operations of all elements and steps, and what all lanes could do per cycle."""
         operation = self.operation
@@ -225,7 +238,8 @@ class VectorPlan:
         return tuple(demand)
 
     def _per_issue(self, elements: int, done: int) -> int:
-        return -(-min(self.config.lanes, self.operation.elements) * elements // done)
+        """Elements per edge: an issue takes its operands over the II edges that it occupies."""
+        return -(-min(self.config.lanes, self.operation.elements) * elements // (done * self.interval))
 
     def start(self) -> State:
         """Empty pipeline at time 0."""

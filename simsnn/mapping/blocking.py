@@ -19,7 +19,7 @@ from simsnn.errors import CapacityError, Where
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.memory.dram import FixedRateDram
-from simsnn.workload.operation import Operation
+from simsnn.workload.operation import GemmOperation, Operation
 
 MOST_CHUNKS = 512
 """Candidates with more chunks are considered only while nothing coarser fits."""
@@ -60,19 +60,27 @@ def choose(operation: Operation, candidates: Iterable[Plan], machine: Machine, s
     best: Choice | None = None
     tightest: tuple[int, int] | None = None
     for plan in candidates:
-        if best is not None and plan.chunk_count > MOST_CHUNKS:
-            break
+        if best is not None and (plan.chunk_count > MOST_CHUNKS or plan.cost().cycles.total >= best.cycles):
+            continue
         moves = chunk_moves(plan, machine)
         excess = _worst_excess(moves, shares)
         if excess is not None:
             tightest = excess if tightest is None else min(tightest, excess, key=lambda e: e[1] / shares.bytes_[e[0]])
             continue
-        cycles = alone_cycles(plan, moves, machine.dram)
+        cycles = alone_cycles(plan, moves, machine.dram) + _readd_cycles(plan, operation, machine.dram)
         if best is None or cycles < best.cycles:
             best = Choice(plan, moves, cycles)
     if best is None:
         raise _does_not_fit(operation, machine, shares, tightest)
     return best
+
+
+def _readd_cycles(plan: Plan, operation: Operation, dram: FixedRateDram) -> int:
+    """Transfers of the re-add that follows a product which leaves partial results."""
+    partials = getattr(plan, "partial_outputs", 0)
+    if not partials or not isinstance(operation, GemmOperation):
+        return 0
+    return dram.occupancy_cycles(operation.output.bytes * (partials + 2)) + 2 * dram.latency_cycles
 
 
 def fits(moves: tuple[ChunkMoves, ...], shares: Shares) -> bool:

@@ -56,19 +56,22 @@ def candidates(
     shares: tuple[Shares, Shares],
 ) -> Iterator[Fused]:
     """Pairs of plans that are cut at the same samples and fit."""
-    consumers = {plan.chunk_count: plan for plan in second}
     resident = frozenset({tensor})
+    followers = [Choice(plan, chunk_moves(plan, machine, resident, elsewhere=resident), 0) for plan in second]
+    followers = [choice for choice in followers if fits(choice.moves, shares[1])]
     for plan in first:
         if plan.chunk_count > MOST_CHUNKS:
-            break
-        for count, consumer in consumers.items():
-            group = chunk_groups(plan, consumer, tensor)
-            if group is None or count > plan.chunk_count:
+            continue
+        moves = None
+        for choice in followers:
+            if choice.plan.chunk_count > plan.chunk_count:
                 continue
-            moves = chunk_moves(plan, machine, resident)
-            theirs = chunk_moves(consumer, machine, resident, elsewhere=resident)
-            if fits(moves, shares[0]) and fits(theirs, shares[1]):
-                yield Fused(Choice(plan, moves, 0), Choice(consumer, theirs, 0), group)
+            group = chunk_groups(plan, choice.plan, tensor)
+            if group is None:
+                continue
+            moves = moves if moves is not None else chunk_moves(plan, machine, resident)
+            if fits(moves, shares[0]):
+                yield Fused(Choice(plan, moves, 0), choice, group)
 
 
 def chunk_groups(producer: Plan, consumer: Plan, tensor: str) -> tuple[int, ...] | None:

@@ -74,10 +74,19 @@ def _best(
     )
     best, fewest = None, _apart_cycles(producer, consumer, machine)
     for fused in pairs:
+        if _at_least(fused, machine) >= fewest:
+            continue
         cycles = _fused_cycles(producer, consumer, fused, machine)
         if cycles < fewest:
             best, fewest = fused, cycles
     return best
+
+
+def _at_least(fused: Fused, machine: Machine) -> int:
+    """No run of the pair is faster than its longer engine, or than its transfers on one channel."""
+    moves = (*fused.producer.moves, *fused.consumer.moves)
+    moved = sum(machine.dram.occupancy_cycles(t.bytes) for move in moves for t in move.loads + move.stores)
+    return max(moved, *(choice.plan.cost().cycles.total for choice in (fused.producer, fused.consumer)))
 
 
 def _joined(

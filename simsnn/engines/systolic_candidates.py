@@ -1,0 +1,57 @@
+"""Ways to cut an operation for a systolic array, from whole to fine, the same whatever the buffers.
+
+Steps are by four, because a factor of two in chunk size changes little and costs a search twice as
+long. Slots are cut where whole samples end, as long as there are samples to cut, so that a neuron
+update can run behind its product chunk by chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from simsnn.engines.base import Dataflow
+from simsnn.engines.systolic_blocking import Blocking
+from simsnn.engines.systolic_plan import SystolicPlan
+from simsnn.workload.operation import SlotAxis
+
+
+def blockings(plan: SystolicPlan) -> Iterator[Blocking]:
+    """Blockings of a plan's operation; ``plan`` is the operation in one piece."""
+    operation, grid = plan.operation, plan.grids[0]
+    slots = operation.slots if operation.slot_axis is not SlotAxis.NONE else 1
+    row_steps, column_steps = _fold_steps(grid.rows.count()), _fold_steps(grid.columns.count())
+    streamed = operation.slot_axis is SlotAxis.M and plan.dataflow is Dataflow.WS
+    for slot_blocks in _slot_steps(slots, operation.timesteps):
+        for row_folds, column_folds in product(row_steps, column_steps):
+            yield Blocking(slot_blocks, 1, column_folds, row_folds)
+        if streamed and slot_blocks > 1 and grid.rows.count() > 1:
+            # all K folds of a block in one chunk: its input is fetched once, at the price of more tile loads
+            for column_folds in column_steps:
+                yield Blocking(slot_blocks, 1, column_folds, 0, slot_blocks)
+    per_slot = slots if operation.slot_axis is SlotAxis.M else 1
+    for row_blocks in _steps(max(gemm.m // per_slot for gemm in plan.period))[1:]:
+        for column_folds in column_steps:
+            yield Blocking(slots, row_blocks, column_folds, row_steps[-1])
+            yield Blocking(slots, row_blocks, column_folds, 0)
+
+
+def _steps(most: int) -> list[int]:
+    """1, 4, 16, ... and ``most`` itself."""
+    steps = [1]
+    while steps[-1] * 4 < most:
+        steps.append(steps[-1] * 4)
+    return sorted({*steps, max(1, most)})
+
+
+def _fold_steps(folds: int) -> list[int]:
+    """Folds per chunk: all (0), then a quarter, a sixteenth, ... and one."""
+    return [0, *(-(-folds // parts) for parts in _steps(folds)[1:])]
+
+
+def _slot_steps(slots: int, timesteps: int) -> list[int]:
+    """Numbers of slot blocks: divisors of the samples near powers of four, the samples, the slots."""
+    samples = max(1, slots // max(1, timesteps))
+    divisors = [count for count in range(1, samples + 1) if samples % count == 0]
+    near = {min(d for d in divisors if d >= step) for step in _steps(samples) if step <= samples}
+    return sorted(near | {samples, slots})
