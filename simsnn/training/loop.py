@@ -1,7 +1,7 @@
 """Training loop and the recording of one batch: repeatable for a seed on one machine.
 
-Three independent streams come from the seed: initial weights, order of the samples, and the
-random draws of the encoding. BLAS runs on one thread, because the order of a threaded sum is not
+Independent streams come from the seed: initial weights, order of the samples, and the random
+draws of the encoding. BLAS runs on one thread, because the order of a threaded sum is not
 fixed. The test accuracy is taken after every epoch; the reported one is that of the last.
 
 Proof: ``tests/unit/test_training_loop.py``, ``tests/integration/test_training_digits.py``.
@@ -34,7 +34,7 @@ Progress = Callable[[int, int, float, float], None]
 
 _LOG = logging.getLogger(__name__)
 _EVALUATION_SLOTS = 1024
-_WEIGHTS, _ORDER, _ENCODING, _TEST, _RECORD = range(5)
+_WEIGHTS, _CALIBRATION, _ORDER, _ENCODING, _TEST, _RECORD = range(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,10 @@ class _Trainer:
         return np.ascontiguousarray(np.moveaxis(encode(images, self.encoding, steps, rng), 2, -1))
 
     def initial(self) -> State:
+        """Random weights, scaled on the first batch of the training split."""
         parameters = initial_parameters(self.network, self.stream(_WEIGHTS), self.model.dtype)
-        return State(parameters, self.model.initial_statistics())
+        x = self.encoded(self.data.train_images[: self.batch], self.stream(_CALIBRATION))
+        return State(self.model.calibrated(parameters, x), self.model.initial_statistics())
 
     def epoch(self, number: int, state: State, optimizer: Optimizer, order: NDArray[np.int64]) -> tuple[State, float]:
         """One pass over the training set; parameters change in place."""
@@ -171,9 +173,7 @@ class _Trainer:
                 recorded, recorded_accuracy = state.copy(), accuracy
         for name in silent:
             _LOG.warning("layer %r is silent after training: its neurons never fire on the test set", name)
-        return TrainedModel(
-            state, recorded, tuple(history), accuracy, recorded_accuracy, silent, self.steps_per_epoch
-        )
+        return TrainedModel(state, recorded, tuple(history), accuracy, recorded_accuracy, silent, self.steps_per_epoch)
 
 
 def _single_thread() -> Any:

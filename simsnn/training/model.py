@@ -14,7 +14,7 @@ Proof: ``tests/kernels/test_gradients.py`` (finite differences of whole networks
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,14 @@ from simsnn.errors import ConfigError, Where
 from simsnn.kernels.pooling import avg_pool, avg_pool_backward, max_pool, max_pool_backward
 from simsnn.training.membrane import Membrane
 from simsnn.training.normalisation import Moments, Normalised, normalise, normalise_backward
-from simsnn.training.parameters import Layout
+from simsnn.training.parameters import Layout, neuron_behind
 from simsnn.training.synapse import Synapse
 from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer, Shape
 from simsnn.workload.network import Layer, Network
 
 Array = NDArray[Any]
+INITIAL_SPREAD = 1.0
+"""Root mean square of the potential before training, without firing, in thresholds."""
 Statistics = tuple[Moments | None, ...]
 """Stored moments of every layer of the network; None where it is no normalisation."""
 
@@ -123,6 +125,43 @@ class Model:
             for layer in self.network.layers
         )
 
+    def calibrated(self, parameters: Array, x: Array) -> Array:
+        """Parameters whose weights are scaled, first layer to last, to what a batch of inputs asks for.
+
+        Behind every layer with weights and a neuron, the potential after T steps without any
+        firing gets a root mean square of ``INITIAL_SPREAD`` thresholds (layer-sequential scaling,
+        Mishkin and Matas 2016, with the leaky sum over time in place of the activation). The
+        readout keeps its weights, and so does a layer whose input is all zero.
+
+        Parameters
+        ----------
+        parameters : array, shape (P,)
+            Unscaled; left alone.
+        x : array, shape (T, B, H, W, C) or (1, B, H, W, C)
+            Encoded inputs.
+        """
+        scaled = parameters.copy()
+        statistics, tapes = self.initial_statistics(), list[LayerTape]()
+        for layer in self.network.layers:
+            inputs = tuple(x if i < 0 else tapes[i].output for i in layer.inputs)
+            view = self.layout.view(scaled, layer.index)
+            tape = self._value(layer, inputs, view, statistics, training=True)
+            stage = neuron_behind(self.network, layer)
+            if layer.has_weights and stage is not None and stage.neuron is not None:
+                spread = _spread_without_firing(tape.current, stage.neuron.leak, self.timesteps)
+                factor = self.dtype.type(INITIAL_SPREAD * stage.neuron.threshold / spread if spread else 1.0)
+                view *= factor
+                tape = _tape(inputs, tape.current * factor)
+            tapes.append(self._fired(layer, tape))
+        return scaled
+
+    def _fired(self, layer: Layer, tape: LayerTape, smooth: bool = False, held: Array | None = None) -> LayerTape:
+        """The tape of a layer with its neuron behind it."""
+        if layer.neuron is None:
+            return tape
+        output, v = Membrane(layer.neuron, self.timesteps).forward(tape.current, smooth, held)
+        return replace(tape, output=output, v=v)
+
     def forward(
         self,
         parameters: Array,
@@ -152,11 +191,7 @@ class Model:
         for layer in self.network.layers:
             inputs = tuple(x if i < 0 else tapes[i].output for i in layer.inputs)
             tape = self._value(layer, inputs, self.layout.view(parameters, layer.index), statistics, training)
-            if layer.neuron is not None:
-                held = frozen[layer.index] if frozen is not None else None
-                output, v = Membrane(layer.neuron, self.timesteps).forward(tape.current, smooth, held)
-                tape = LayerTape(inputs, tape.current, output, v, tape.winner, tape.normalised)
-            tapes.append(tape)
+            tapes.append(self._fired(layer, tape, smooth, None if frozen is None else frozen[layer.index]))
         return tuple(tapes)
 
     def logits(self, tapes: tuple[LayerTape, ...]) -> Array:
@@ -269,6 +304,15 @@ def _check_trainable(network: Network) -> None:
             where=Where(path="network.layers"),
             remedy="end the network with flatten and linear",
         )
+
+
+def _spread_without_firing(current: Array, leak: float, timesteps: int) -> float:
+    """Root mean square of the potential after T steps that nothing resets."""
+    steps = np.broadcast_to(current, (timesteps, *current.shape[1:]))
+    v = steps[0].astype(np.float64)
+    for step in steps[1:]:
+        v = leak * v + step
+    return float(np.sqrt(np.mean(np.square(v))))
 
 
 def _tape(

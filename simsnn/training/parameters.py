@@ -4,10 +4,9 @@ Weights of a layer are (Co, Ci/g, Kh, Kw) - a linear layer (N_out, N_in, 1, 1); 
 has a scale and a shift of one value per channel. There are no biases: the modelled hardware has
 none. Layers follow one another in network order.
 
-Initial weights are normal with standard deviation ``gain * threshold / sqrt(fan_in)``, the
-threshold being that of the neuron behind the layer; the readout has no neuron and takes 1 in place
-of both. The gain makes the current of a neuron whose inputs are active in about a sixth of all
-steps (mean square 1/6) spread about as wide as its threshold, so that layers are not silent.
+Initial weights are normal with standard deviation ``1 / sqrt(fan_in)``;
+:meth:`simsnn.training.model.Model.calibrated` then scales them layer by layer so that no layer
+starts out silent, whatever its depth.
 """
 
 from __future__ import annotations
@@ -22,8 +21,6 @@ from numpy.typing import NDArray
 from simsnn.workload.network import Layer, Network
 
 Array = NDArray[Any]
-
-INITIAL_GAIN = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def neuron_behind(network: Network, layer: Layer) -> Layer | None:
 
 
 def initial_parameters(network: Network, rng: np.random.Generator, dtype: np.dtype[Any]) -> Array:
-    """Parameter vector before training.
+    """Parameter vector before calibration.
 
     Parameters
     ----------
@@ -95,10 +92,7 @@ def initial_parameters(network: Network, rng: np.random.Generator, dtype: np.dty
     for layer in network.layers:
         view = layout.view(vector, layer.index)
         if layer.has_weights:
-            stage = neuron_behind(network, layer)
-            width = INITIAL_GAIN * stage.neuron.threshold if stage is not None and stage.neuron is not None else 1.0
-            fan_in = math.prod(view.shape[1:])
-            view[...] = rng.normal(0.0, width / math.sqrt(fan_in), view.shape)
+            view[...] = rng.normal(0.0, 1 / math.sqrt(math.prod(view.shape[1:])), view.shape)
         elif layer.kind == "batch_norm":
             view[0] = 1
     return vector

@@ -218,9 +218,9 @@ def _routed(layer: Layer, tape: LayerTape, masks: list[Array]) -> Array:
             max_pool_select(source, kw, sh, sw, tape.winner, out)
         else:
             avg_pool(source, kh, kw, sh, sw, out)
-        mask = (out != 0).reshape(tape.output.shape)
-        return mask
-    return masks[0] | masks[1]
+        return np.not_equal(out, 0).reshape(tape.output.shape)
+    either: Array = masks[0] | masks[1]
+    return either
 
 
 def time_major(maps: Array, flat: bool) -> Array:
