@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simsnn.api import load, located
+from simsnn.config.hardware import EngineConfig
 from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.mapping.machine import Machine
@@ -54,7 +55,9 @@ def _machine(machine: Machine) -> list[str]:
     return lines
 
 
-def _array(array: SystolicConfig, clock: int) -> str:
+def _array(array: EngineConfig, clock: int) -> str:
+    if not isinstance(array, SystolicConfig):
+        return _other(array)
     peak = array.rows * array.columns
     flows = ", ".join(flow.value for flow in array.dataflows)
     work = "multiply-accumulates" if array.pe.value == "mac" else "gated additions"
@@ -64,6 +67,12 @@ def _array(array: SystolicConfig, clock: int) -> str:
         f" {array.stationary_buffering.value}, loaded {array.weight_load.value}, drain {array.drain.value}, partial"
         f" folds {array.partial_folds.value}, {array.acc_rows:,} accumulator rows of {array.acc_width} bit"
     )
+
+
+def _other(array: EngineConfig) -> str:
+    """Any other kind of array: its parameters by name."""
+    values = array.model_dump(mode="json", exclude={"name", "kind"})
+    return ", ".join([f"  {array.name}: {array.kind}", *(f"{key} {value}" for key, value in values.items())])
 
 
 def _vector(unit: VectorUnitConfig, clock: int) -> str:

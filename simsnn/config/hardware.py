@@ -33,6 +33,9 @@ class EngineConfig(Protocol):
     def kind(self) -> str:
         """Kind of engine."""
 
+    def model_dump(self, *, mode: str, exclude: set[str]) -> dict[str, Any]:
+        """Its parameters as plain values."""
+
 
 def array_configs() -> dict[str, type[BaseModel]]:
     """Configuration model of every kind that may stand in ``arrays``, from the engine registry."""
