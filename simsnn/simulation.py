@@ -16,7 +16,7 @@ from simsnn.costs import EngineCost
 from simsnn.energy.area import AreaModel
 from simsnn.energy.model import EnergyModel
 from simsnn.engines.base import DatapathWidths
-from simsnn.errors import ConfigError, ModelDisagreement, UnsupportedOperation, Where
+from simsnn.errors import CapacityError, ConfigError, ModelDisagreement, UnsupportedOperation, Where
 from simsnn.mapping.build import build_graph, map_operations
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
@@ -98,13 +98,21 @@ def prepare(experiment: ExperimentConfig) -> Prepared:
     network = build_experiment_network(experiment)
     check_layer_names(experiment.mapping, tuple(layer.name for layer in network.layers))
     machine = Machine.build(experiment.hardware)
-    energy = energy_model(experiment)
-    for sram in machine.srams:
-        sram.require_clock(energy.sram.cycle_ns, experiment.hardware.clock)
     operations = step_operations(experiment, network)
     _check_order(experiment, machine)
     mapped = map_operations(operations, experiment.mapping, machine)
+    energy = energy_model(experiment)
+    _check_clock(machine, energy)
     return Prepared(experiment, network, machine, energy, mapped, build_graph(mapped, machine))
+
+
+def _check_clock(machine: Machine, energy: EnergyModel) -> None:
+    """Every SRAM bank must keep the clock by the table that prices it."""
+    for index, sram in enumerate(machine.srams):
+        try:
+            sram.require_clock(energy.sram.cycle_ns, machine.config.clock)
+        except CapacityError as error:
+            raise error.located(Where(f"hardware.srams.{index}.banks")) from None
 
 
 def _check_order(experiment: ExperimentConfig, machine: Machine) -> None:

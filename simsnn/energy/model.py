@@ -19,7 +19,7 @@ from simsnn.energy.arithmetic import ArithmeticTable, arithmetic_names, arithmet
 from simsnn.energy.dram_table import DramTable, dram_names, dram_table
 from simsnn.energy.rows import ListedRow, TableInfo
 from simsnn.energy.sram_table import CELLS, BankFigures, SramTable, sram_nodes, sram_table
-from simsnn.errors import ConfigError, MissingPrice
+from simsnn.errors import ConfigError, MissingPrice, Where
 from simsnn.memory.sram import SramConfig
 
 ComponentEnergy = tuple[tuple[str, float], ...]
@@ -104,7 +104,7 @@ class EnergyModel:
                 remedy="change hardware.technology.node or energy.arithmetic",
             )
         grid = sram_table(sram, float(node_nm))
-        priced = tuple(PricedSram(s.name, s.word, s.banks, grid.bank(s.bank_bytes, s.word)) for s in srams)
+        priced = tuple(_priced(index, config, grid) for index, config in enumerate(srams))
         return cls(prices, grid, priced, dram_table(dram), dram_component)
 
     def price(self, key: ActionKey) -> float:
@@ -146,6 +146,15 @@ class EnergyModel:
     def table_info(self) -> tuple[TableInfo, ...]:
         """Name, node, voltage and sources of every table in use."""
         return (self.arithmetic.info(), self.sram.info(), self.dram.info())
+
+
+def _priced(index: int, config: SramConfig, grid: SramTable) -> PricedSram:
+    """Figures of one SRAM; a bank outside the grid is refused with the SRAM's place."""
+    try:
+        bank = grid.bank(config.bank_bytes, config.word)
+    except MissingPrice as error:
+        raise error.located(Where(f"hardware.srams.{index}.size")) from None
+    return PricedSram(config.name, config.word, config.banks, bank)
 
 
 def _unpriced(key: ActionKey, table: str, allowed: tuple[str, ...]) -> MissingPrice:

@@ -6,6 +6,8 @@ writer for the last writer and for every reader since.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simsnn.config.experiment import MappingConfig
 from simsnn.engines.systolic import SystolicEngine
 from simsnn.mapping.blocking import Shares, choose
@@ -48,6 +50,8 @@ def map_operations(
         partials = getattr(mapped[-1].choice.plan, "partial_outputs", 0)
         if isinstance(item.operation, GemmOperation) and partials:
             reduce_ = reduction_of_partials(item.operation, partials + 1)
+            pieces = replace(item.operation, output=reduce_.reads[0])
+            mapped[-1] = replace(mapped[-1], operation=pieces)
             mapped.append(_map_one(Placed(reduce_, place(reduce_, mapping, machine)), machine, users))
     return fuse_pairs(tuple(mapped), machine, users)
 

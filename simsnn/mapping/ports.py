@@ -10,6 +10,7 @@ from __future__ import annotations
 from simsnn.costs import OperandClass
 from simsnn.engines.base import Plan
 from simsnn.engines.systolic_config import Dataflow, SystolicConfig
+from simsnn.errors import CapacityError, Where
 from simsnn.mapping.machine import Machine
 from simsnn.workload.operation import GemmOperation, Operation, Pass
 
@@ -32,4 +33,10 @@ def across_roles(operation: Operation, dataflow: Dataflow | None, config: object
 def slowdown(plan: Plan, machine: Machine, across: frozenset[OperandClass]) -> int:
     """Rho of docs/machines section 7: the worst ratio of words demanded to words supplied, at least 1."""
     demands = plan.port_demand()
-    return max(sram.slowdown(sram.demand_words(demands, across)) for sram in machine.srams)
+    rho = 1
+    for index, sram in enumerate(machine.srams):
+        try:
+            rho = max(rho, sram.slowdown(sram.demand_words(demands, across)))
+        except CapacityError as error:
+            raise error.located(Where(f"hardware.srams.{index}.port_shortage")) from None
+    return rho
