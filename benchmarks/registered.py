@@ -1,0 +1,28 @@
+"""Every benchmark by the id that ``goals.yaml`` and ``latest.json`` use."""
+
+from __future__ import annotations
+
+from benchmarks.bench_advance import advance_uncontended
+from benchmarks.bench_closed_form import closed_form_vgg16
+from benchmarks.bench_event_engine import event_engine_contended
+from benchmarks.bench_help import help_start
+from benchmarks.bench_lif import lif_forward_backward
+from benchmarks.bench_quickstart import quickstart_cold_activity, quickstart_memory, quickstart_stored
+from benchmarks.bench_reference import reference_systolic
+from benchmarks.bench_scalesim import scalesim_ratio
+from benchmarks.bench_spike_gemm import spike_gemm
+from benchmarks.measurement import Benchmark
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "closed_form_vgg16": closed_form_vgg16,
+    "scalesim_ratio": scalesim_ratio,
+    "lif_forward_backward": lif_forward_backward,
+    "spike_gemm": spike_gemm,
+    "reference_systolic": reference_systolic,
+    "event_engine_contended": event_engine_contended,
+    "advance_uncontended": advance_uncontended,
+    "help_start": help_start,
+    "quickstart_cold_activity": quickstart_cold_activity,
+    "quickstart_stored": quickstart_stored,
+    "quickstart_memory": quickstart_memory,
+}
