@@ -264,8 +264,7 @@ def main(arguments: list[str] | None = None) -> int:
         _report(error, as_json)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: nothing was left half-written\n")
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted()
     except BrokenPipeError:
         sys.stderr.close()
         return int(ExitCode.DONE)
@@ -273,12 +272,17 @@ def main(arguments: list[str] | None = None) -> int:
         return _unexpected(error, as_json)
 
 
+def _interrupted() -> int:
+    sys.stderr.write("interrupted: nothing was left half-written\n")
+    return int(ExitCode.INTERRUPTED)
+
+
 def _unexpected(error: Exception, as_json: bool) -> int:
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         _report(ConfigError(error.format_message(), remedy="see simsnn --help"), as_json)
         return int(ExitCode.BAD_INPUT)
     if type(error).__name__ == "Abort":
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted()
     logging.getLogger("simsnn").debug("unexpected error", exc_info=error)
     bug = SimsnnError(
         f"a bug in simsnn: {type(error).__name__}: {error}", remedy="please report it; -v --log-file FILE keeps details"

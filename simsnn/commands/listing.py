@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from simsnn.config.loader import preset_names
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.store import list_runs
@@ -98,7 +100,12 @@ def json_schema(what: str) -> dict[str, Any]:
     from simsnn.results.report import Report
     from simsnn.workload.network import NetworkConfig
 
-    models = {"experiment": ExperimentConfig, "hardware": HardwareConfig, "network": NetworkConfig, "report": Report}
+    models: dict[str, type[BaseModel]] = {
+        "experiment": ExperimentConfig,
+        "hardware": HardwareConfig,
+        "network": NetworkConfig,
+        "report": Report,
+    }
     if what not in models:
         known = tuple(models)
         raise ConfigError(f"no schema of {what!r}", value=what, allowed=known, nearest=nearest(what, known))

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from simsnn.config.hardware import HardwareConfig
-from simsnn.config.quantities import Count, Index, Name, StrictModel, WidthBits
+from simsnn.config.quantities import Count, Index, Name, StrictModel, WidthBits, written
 from simsnn.engines.systolic_config import Dataflow
 from simsnn.schedule.registry import ScheduleConfig
 from simsnn.training.config import ActivityConfig
@@ -46,12 +46,12 @@ class WorkloadConfig(StrictModel):
 class PrecisionConfig(StrictModel):
     """Stored width of each operand class; values are rounded to it only with ``quantise: true``."""
 
-    input: WidthBits = Field(default="8 bit")
-    weight: WidthBits = Field(default="8 bit")
-    membrane: WidthBits = Field(default="16 bit")
-    gradient: WidthBits = Field(default="16 bit")
-    partial_sum: WidthBits = Field(default="32 bit")
-    optimizer_state: WidthBits = Field(default="32 bit")
+    input: WidthBits = written("8 bit")
+    weight: WidthBits = written("8 bit")
+    membrane: WidthBits = written("16 bit")
+    gradient: WidthBits = written("16 bit")
+    partial_sum: WidthBits = written("32 bit")
+    optimizer_state: WidthBits = written("32 bit")
     quantise: bool = False
 
 

@@ -281,7 +281,7 @@ def _no_such(step: str | int, path: tuple[str | int, ...], allowed: tuple[str, .
 
 
 def _parent(tree: Any, path: tuple[str | int, ...]) -> Any:
-    node = tree
+    node: Any = tree
     for step in path[:-1]:
-        node = node[step] if isinstance(node, list) else node[str(step)]
+        node = node[int(step) if isinstance(node, list) else str(step)]
     return node

@@ -128,6 +128,11 @@ class Latency:
         return format_quantity(self.amount, Dimension.CYCLES if self.in_cycles else Dimension.TIME)
 
 
+def written(text: str) -> Any:
+    """Default of a quantity, as YAML would write it; validated like any other value."""
+    return text
+
+
 def _quantity(dimension: Dimension, *, whole: bool = True, positive: bool = True) -> tuple[Any, ...]:
     return (BeforeValidator(_reader(dimension, whole=whole, positive=positive)), _writer(dimension), _schema(dimension))
 

@@ -169,6 +169,7 @@ class Engine(Protocol):
     kind: ClassVar[str]
     model_version: ClassVar[int]
     config_type: ClassVar[type[Any]]
+    config: Any
     name: str
 
     def supports(self, operation: Operation) -> Refusal | None:

@@ -38,7 +38,7 @@ def _prepare_cache() -> bool:
             pass
     except (OSError, RuntimeError):
         return False
-    numba.config.CACHE_DIR = str(folder)
+    vars(numba.config)["CACHE_DIR"] = str(folder)
     return True
 
 

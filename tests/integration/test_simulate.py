@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from simsnn.api import Result, simulate
@@ -52,7 +54,7 @@ def test_the_bounds_hold_and_the_levels_are_ordered(quick: Result) -> None:
 def test_tasks_end_with_the_run_and_never_overlap_on_an_engine(quick: Result) -> None:
     for array in {row.array for row in quick.report.tasks}:
         rows = sorted((r for r in quick.report.tasks if r.array == array), key=lambda r: r.start_cycle)
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in pairwise(rows):
             assert before.end_cycle <= after.start_cycle
     assert max(row.end_cycle for row in quick.report.tasks) <= quick.report.totals.total_cycles
 
@@ -103,7 +105,9 @@ def test_a_bare_product_of_one_fold_takes_its_formula(flow: str, cycles: int) ->
 
 
 def test_several_bare_products_are_independent_tasks() -> None:
-    network = "network={layers: [{name: g0, kind: gemm, m: 5, k: 6, n: 7}, {name: g1, kind: gemm, m: 40, k: 50, n: 60}]}"
+    network = (
+        "network={layers: [{name: g0, kind: gemm, m: 5, k: 6, n: 7}, {name: g1, kind: gemm, m: 40, k: 50, n: 60}]}"
+    )
     result = simulate(bare(1, 1, 1, network))
     assert [row.layer for row in result.report.tasks] == ["g0", "g1"]
     assert all(not t.after for t in result.prepared.graph.tasks)

@@ -14,6 +14,7 @@ from simsnn.config.loader import parse_yaml, preset_folder
 from simsnn.config.resolve import build
 from simsnn.errors import ConfigError
 
+EXPERIMENT, MACHINE = "experiments/quickstart.yaml", "hardware/ws32.yaml"
 QUICKSTART = preset_folder() / "experiments" / "quickstart.yaml"
 
 
@@ -52,25 +53,25 @@ def test_a_preset_is_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "path", "says", "nearest"),
     [
-        ("experiments/quickstart.yaml", "\nseed: 0", "\nsed: 0", "sed", "unknown key 'sed'", "seed"),
-        ("experiments/quickstart.yaml", "batch: 64", "batch: 0", "workload.batch", "greater than 0", None),
-        ("experiments/quickstart.yaml", "batch: 64", "batch: 6.5", "workload.batch", "not a whole number", None),
-        ("experiments/quickstart.yaml", "kind: adam", "kind: adan", "activity.optimizer.kind", "unknown kind", "adam"),
-        ("experiments/quickstart.yaml", "weight: 8 bit", "weight: 8", "precision.weight", "8 has no unit", "8 bit"),
-        ("experiments/quickstart.yaml", "encoding: direct}", "encoding: dirct}", "workload.encoding", "dirct", "direct"),
-        ("experiments/quickstart.yaml", "kind: layer_by_layer", "kind: gpip", "schedule.kind", "unknown kind", None),
-        ("hardware/ws32.yaml", "clock: 500 MHz", "clock: 500 Mhz", "hardware.clock", "unit 'Mhz'", "500 MHz"),
-        ("hardware/ws32.yaml", "clock: 500 MHz", "clock: 0 MHz", "hardware.clock", "must be positive", None),
-        ("hardware/ws32.yaml", "size: 64 KiB", "size: 64 KB", "hardware.srams.1.size", "unit 'KB'", "64 KiB"),
-        ("hardware/ws32.yaml", "size: 64 KiB", "size: -64 KiB", "hardware.srams.1.size", "must be positive", None),
-        ("hardware/ws32.yaml", "rows: 32", "rows: 8.5", "hardware.arrays.0.rows", "not a whole number", None),
-        ("hardware/ws32.yaml", "rows: 32", "rows: -8", "hardware.arrays.0.rows", "greater than 0", None),
-        ("hardware/ws32.yaml", "kind: systolic", "kind: systolik", "hardware.arrays.0.kind", "systolik", None),
-        ("hardware/ws32.yaml", "[ws, is, os]", "[ws, rs]", "hardware.arrays.0.dataflows.1", "rs", None),
-        ("hardware/ws32.yaml", "bandwidth: 16 GB/s", "bandwith: 16 GB/s", "hardware.dram.bandwith", "unknown key", "bandwidth"),
-        ("hardware/ws32.yaml", "bandwidth: 16 GB/s", "bandwidth: 16 GB", "hardware.dram.bandwidth", "unit 'GB'", "16 GB/s"),
-        ("hardware/ws32.yaml", "name: vector0", "name: array0", "hardware", "two components are called 'array0'", None),
-        ("hardware/ws32.yaml", "[inputs, spikes,", "[inputs, weights,", "hardware", "weights stand in", None),
+        (EXPERIMENT, "\nseed: 0", "\nsed: 0", "sed", "unknown key 'sed'", "seed"),
+        (EXPERIMENT, "batch: 64", "batch: 0", "workload.batch", "greater than 0", None),
+        (EXPERIMENT, "batch: 64", "batch: 6.5", "workload.batch", "not a whole number", None),
+        (EXPERIMENT, "kind: adam", "kind: adan", "activity.optimizer.kind", "unknown kind", "adam"),
+        (EXPERIMENT, "weight: 8 bit", "weight: 8", "precision.weight", "8 has no unit", "8 bit"),
+        (EXPERIMENT, "encoding: direct}", "encoding: dirct}", "workload.encoding", "dirct", "direct"),
+        (EXPERIMENT, "kind: layer_by_layer", "kind: gpip", "schedule.kind", "unknown kind", None),
+        (MACHINE, "clock: 500 MHz", "clock: 500 Mhz", "hardware.clock", "unit 'Mhz'", "500 MHz"),
+        (MACHINE, "clock: 500 MHz", "clock: 0 MHz", "hardware.clock", "must be positive", None),
+        (MACHINE, "size: 64 KiB", "size: 64 KB", "hardware.srams.1.size", "unit 'KB'", "64 KiB"),
+        (MACHINE, "size: 64 KiB", "size: -64 KiB", "hardware.srams.1.size", "must be positive", None),
+        (MACHINE, "rows: 32", "rows: 8.5", "hardware.arrays.0.rows", "not a whole number", None),
+        (MACHINE, "rows: 32", "rows: -8", "hardware.arrays.0.rows", "greater than 0", None),
+        (MACHINE, "kind: systolic", "kind: systolik", "hardware.arrays.0.kind", "systolik", None),
+        (MACHINE, "[ws, is, os]", "[ws, rs]", "hardware.arrays.0.dataflows.1", "rs", None),
+        (MACHINE, "bandwidth: 16 GB/s", "bandwith: 16 GB/s", "hardware.dram.bandwith", "unknown key", "bandwidth"),
+        (MACHINE, "bandwidth: 16 GB/s", "bandwidth: 16 GB", "hardware.dram.bandwidth", "unit 'GB'", "16 GB/s"),
+        (MACHINE, "name: vector0", "name: array0", "hardware", "two components are called 'array0'", None),
+        (MACHINE, "[inputs, spikes,", "[inputs, weights,", "hardware", "weights stand in", None),
     ],
 )
 def test_bad_values_name_their_file_line_and_path(
@@ -152,7 +153,8 @@ def test_a_file_that_explodes_is_refused(tmp_path: Path) -> None:
 
 
 def test_overrides_act_on_the_composed_document_and_are_placed() -> None:
-    experiment, _ = load(QUICKSTART, ("hardware.arrays.0.rows=64", "mapping.F.dataflow=is", "network.layers.0.channels=8"))
+    changes = ("hardware.arrays.0.rows=64", "mapping.F.dataflow=is", "network.layers.0.channels=8")
+    experiment, _ = load(QUICKSTART, changes)
     assert experiment.hardware.arrays[0].rows == 64
     assert experiment.mapping.F is not None
     assert str(experiment.mapping.F.dataflow) == "is"

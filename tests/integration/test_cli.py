@@ -1,0 +1,278 @@
+"""The command line: exit codes, JSON on stdout, errors on stderr, nothing half-written."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsnn.cli import main
+from simsnn.results import store
+from tests.experiments import SYNTHETIC
+
+SMALL = ("--set", SYNTHETIC, "--set", "workload.batch=8")
+COMMANDS = ("run", "plot", "explain", "train", "validate", "runs", "init", "list", "schema", "energy", "reprice")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def document(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    top = capsys.readouterr().out
+    for command in COMMANDS:
+        assert command in top
+        assert main([command, "--help"]) == 0
+        assert f"Example: simsnn {command}" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from simsnn import __version__
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"simsnn {__version__}\n"
+
+
+def test_run_writes_a_whole_folder_and_prints_its_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "quickstart", *SMALL, "--json", "-o", "out"]) == 0
+    report = document(capsys)
+    (folder,) = (here / "out").iterdir()
+    assert folder.name == f"quickstart-{report['id']}"
+    names = {store.CONFIG, store.REPORT, store.LAYERS, store.TIMING, store.TRACE}
+    assert {p.name for p in folder.iterdir()} == names | {store.CYCLES, store.ENERGY, store.TIMELINE}
+    assert json.loads((folder / store.REPORT).read_text()) == report
+    assert report["schema"] == "simsnn/report/1"
+
+
+def test_two_identical_runs_differ_in_nothing_but_wall_times(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place in ("a", "b"):
+        assert main(["run", "quickstart", *SMALL, "-q", "-o", place]) == 0
+    capsys.readouterr()
+    (first,), (second,) = (here / "a").iterdir(), (here / "b").iterdir()
+    assert first.name == second.name
+    for path in first.iterdir():
+        same = path.read_bytes() == (second / path.name).read_bytes()
+        assert same or path.name == store.TIMING, path.name
+
+
+def test_the_resolved_configuration_runs_again_to_the_same_id(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "quickstart", *SMALL, "--json", "-o", "a"]) == 0
+    first = document(capsys)
+    (folder,) = (here / "a").iterdir()
+    assert main(["run", str(folder / store.CONFIG), "--json", "-o", "b"]) == 0
+    assert document(capsys)["id"] == first["id"]
+
+
+def test_the_table_fits_a_screen(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "quickstart", *SMALL]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 45
+    assert any("SYNTHETIC" in line.upper() for line in lines)
+    assert here.joinpath("results", "runs").is_dir()
+
+
+def test_runs_plot_and_reprice_find_what_was_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "quickstart", *SMALL, "--json"]) == 0
+    report = document(capsys)
+    assert main(["runs", "--json"]) == 0
+    assert [row["id"] for row in document(capsys)] == [report["id"]]
+    assert main(["plot", "latest", "-o", "figures", "--format", "svg"]) == 0
+    assert sorted(p.name for p in (here / "figures").iterdir()) == ["cycles.svg", "energy.svg", "timeline.svg"]
+    capsys.readouterr()
+    assert main(["reprice", report["id"][:6], "--json"]) == 0
+    again = document(capsys)
+    assert again["total_energy_pj"] == pytest.approx(report["totals"]["total_energy_pj"], rel=1e-12)
+    assert main(["reprice", "latest", "--set", "energy.arithmetic=aladdin_45nm", "--json"]) == 0
+    assert document(capsys)["total_energy_pj"] > again["total_energy_pj"]
+
+
+def test_init_writes_an_experiment_that_loads(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "mine"]) == 0
+    assert sorted(p.name for p in (here / "mine").iterdir()) == ["experiment.yaml", "hardware.yaml", "network.yaml"]
+    assert main(["explain", "mine/experiment.yaml"]) == 0
+    assert "conv1 F synapse on array0 ws" in capsys.readouterr().out
+    assert main(["init", "mine"]) == 2
+
+
+@pytest.mark.parametrize("what", ["experiment", "hardware", "network", "report"])
+def test_schemas_are_json_schemas(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", what]) == 0
+    assert document(capsys)["type"] == "object"
+
+
+def test_list_shows_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    entries = document(capsys)
+    assert {"systolic", "vector_unit"} <= set(entries["engines"])
+    assert "vgg16" in entries["networks"]
+    assert "quickstart" in entries["experiments"]
+    assert main(["list", "enginess"]) == 2
+    assert "did you mean 'engines'?" in capsys.readouterr().err
+
+
+def test_energy_tables_show_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["energy", "horowitz_45nm", "--json"]) == 0
+    rows = document(capsys)
+    assert rows
+    assert all(row["source"] and row["status"] for row in rows)
+    assert main(["energy"]) == 0
+    assert main(["energy", "horowitz"]) == 2
+
+
+def test_validate_counts_cases_and_mismatches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--cases", "1", "--json"]) == 0
+    outcome = document(capsys)
+    assert outcome["name"] == "validate"
+    machines = outcome["machines"]
+    assert {row["machine"] for row in machines} == {"systolic", "vector_unit"}
+    assert {row["level"] for row in machines} == {"reference", "scalesim"}
+    assert sum(row["cases"] for row in machines if row["level"] == "scalesim") == 282
+    assert all(row["mismatches"] == 0 and row["status"] == "exact" for row in machines)
+
+
+def test_a_mismatch_is_a_failed_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from simsnn.commands import validate
+    from simsnn.validation.outcome import Row
+
+    bad = Row("systolic", "ws", "reference", 5, 1, 3)
+    monkeypatch.setattr(validate, "_run_all", lambda *_: iter([bad]))
+    assert main(["validate"]) == 1
+    assert "5 cases, 1 mismatches" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "quikstart"],
+        ["run", "nowhere/at/all.yaml"],
+        ["run", "quickstart", "--set", "hardware.arrays.0.rows=0"],
+        ["run", "quickstart", "--set", "network={layers: [{name: g, kind: gemm, m: 0, k: 1, n: 1}]}"],
+        ["run", "quickstart", "--set", "network={layers: []}"],
+        ["run", "quickstart", "--set", "hardware.srams.0.size=1 KiB"],
+        ["run", "quickstart", "--set", "hardware.arrays.0.pe=gated_add"],
+        ["run"],
+        ["rum"],
+        ["run", "quickstart", "--bogus"],
+        ["plot", "latest"],
+        ["plot", "latest", "--format", "bmp"],
+        ["reprice", "latest", "--set", "workload.batch=3"],
+        ["schema", "machine"],
+        ["validate", "--full"],
+    ],
+)
+def test_bad_input_exits_2_says_why_and_writes_nothing(
+    words: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert len(captured.err.splitlines()) <= 2
+    assert "Traceback" not in captured.err
+    assert main([*words, "--json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    error = json.loads(captured.err)["error"]
+    assert {"kind", "file", "line", "path", "value", "allowed", "nearest", "remedy"} <= set(error)
+    assert list(here.iterdir()) == []
+
+
+def test_an_error_in_a_file_names_its_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "mine"]) == 0
+    path = here / "mine" / "hardware.yaml"
+    text = path.read_text().replace("rows: 32", "rows: -32")
+    path.write_text(text)
+    capsys.readouterr()
+    assert main(["run", "mine/experiment.yaml", "--json"]) == 2
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["path"] == "hardware.arrays.0.rows"
+    assert error["file"].endswith("hardware.yaml")
+    assert "rows: -32" in text.splitlines()[error["line"] - 1]
+
+
+def test_a_full_disk_leaves_nothing(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simsnn.results import write
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(write, "write_perfetto", full)
+    assert main(["run", "quickstart", *SMALL, "-o", "out"]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert list((here / "out").iterdir()) == []
+
+
+def test_an_interrupt_leaves_nothing(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simsnn.results import write
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(write, "write_perfetto", stop)
+    assert main(["run", "quickstart", *SMALL, "-o", "out"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert list((here / "out").iterdir()) == []
+
+
+def test_a_bug_of_ours_exits_70_without_a_traceback(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simsnn.results import write
+
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(write, "write_perfetto", bug)
+    assert main(["run", "quickstart", *SMALL, "-o", "out"]) == 70
+    error = capsys.readouterr().err
+    assert "ZeroDivisionError" in error
+    assert "Traceback" not in error
+    assert list((here / "out").iterdir()) == []
+
+
+def test_the_log_goes_to_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "quickstart", *SMALL, "-q", "--log-file", "run.log"]) == 0
+    assert "synthetic" in (here / "run.log").read_text()
+    assert main(["run", "quickstart", "--log-file", "no/such/folder/run.log"]) == 2
+    assert "cannot write the log file" in capsys.readouterr().err
+
+
+def test_train_stores_by_digest(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIMSNN_CACHE", str(here / "cache"))
+    words = ["train", "quickstart", "--json", "--set", "activity.epochs=1", "-o", "traces"]
+    assert main(words) == 0
+    first = document(capsys)
+    assert main([*words, "--set", "hardware.arrays.0.rows=16"]) == 0
+    second = document(capsys)
+    assert (first["from_cache"], second["from_cache"]) == (False, True)
+    assert first["activity_sha256"] == second["activity_sha256"]
+    trace = here / "traces" / "quickstart-activity" / "activity.npz"
+    assert trace.exists()
+    file_activity = f"activity={{kind: file, file: {trace}}}"
+    assert main(["run", "quickstart", "--set", file_activity, "--json"]) == 0
+    assert document(capsys)["activity"]["kind"] == "file"
+    assert main(["run", "quickstart", "--set", file_activity, "--set", "workload.timesteps=3"]) == 2
+    assert main(["train", "quickstart", "--set", file_activity]) == 2
+
+
+def test_silent_networks_are_called_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    silent = SYNTHETIC.replace("rate: 0.2", "rate: 0").replace("gradient_density: 0.3", "gradient_density: 0")
+    assert main(["run", "quickstart", "--set", silent, "--json", "-o", str(here)]) == 0
+    warnings = document(capsys)["activity"]["warnings"]
+    assert any("100 % sparsity is fake" in warning for warning in warnings)
