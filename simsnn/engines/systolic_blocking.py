@@ -23,7 +23,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simsnn.engines.base import Dataflow
 from simsnn.errors import ConfigError
 
 Ints = NDArray[np.int64]

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from simsnn.costs import OperandClass
+from simsnn.engines.base import Dataflow
 from simsnn.engines.systolic import SystolicEngine
-from simsnn.engines.systolic_blocking import Blocking, Dataflow
+from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_config import (
     Buffering,
     Drain,
@@ -217,7 +219,7 @@ def expected_output(case: Case, index: int) -> np.ndarray[tuple[int, ...], np.dt
     if not plan.partial_outputs:
         return left @ right
     bounds = plan.grids[index % len(plan.period)].stream.bounds
-    return np.stack([left[:, a:b] @ right[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)])
+    return np.stack([left[:, a:b] @ right[a:b] for a, b in pairwise(bounds)])
 
 
 def differences(case: Case, run: SystolicRun) -> list[int]:

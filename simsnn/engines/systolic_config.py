@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from simsnn.config.quantities import Count, Name, StrictModel, WidthBits
-from simsnn.engines.systolic_blocking import Dataflow
+from simsnn.engines.base import Dataflow
 from simsnn.kernels import folds
 from simsnn.workload.feeder import Feeder
 from simsnn.workload.lowering import BLowering

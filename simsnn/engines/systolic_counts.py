@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsnn.costs import Action, ActionCounts, ActionKey, OperandClass
-from simsnn.engines.systolic_blocking import Axis, Dataflow, Ints
+from simsnn.engines.base import BufferAccess, Dataflow
+from simsnn.engines.systolic_blocking import Axis, Ints
 from simsnn.engines.systolic_config import Buffering, Feeder, PartialSums, ProcessingElement, WeightLoad
 from simsnn.engines.systolic_grid import FoldGrid
 from simsnn.workload.feeder import fold_reads
@@ -30,16 +31,6 @@ from simsnn.workload.operation import Gemm
 
 if TYPE_CHECKING:
     from simsnn.engines.systolic_plan import SystolicPlan
-
-
-@dataclass(frozen=True, slots=True)
-class BufferAccess:
-    """Elements of one operand class that an array reads from and writes to its buffer."""
-
-    role: OperandClass
-    bits: int
-    read_elements: int
-    written_elements: int
 
 
 @dataclass(frozen=True, slots=True)

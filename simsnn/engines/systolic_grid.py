@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simsnn.engines.systolic_blocking import Axis, Blocking, Cut, Dataflow, Ints, accumulator_blocks, balanced, refine
+from simsnn.engines.base import Dataflow
+from simsnn.engines.systolic_blocking import Axis, Blocking, Cut, Ints, accumulator_blocks, balanced, refine
 from simsnn.engines.systolic_config import FoldOrder, PartialSums, SystolicConfig
 from simsnn.errors import ConfigError
 from simsnn.workload.operation import Gemm, SlotAxis

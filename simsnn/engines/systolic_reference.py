@@ -12,7 +12,8 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from simsnn.engines.systolic_blocking import Axis, Cut, Dataflow, Ints
+from simsnn.engines.base import Dataflow
+from simsnn.engines.systolic_blocking import Axis, Cut, Ints
 from simsnn.engines.systolic_config import PartialSums, ProcessingElement
 from simsnn.engines.systolic_grid import FoldGrid
 from simsnn.engines.systolic_plan import SystolicPlan
@@ -57,7 +58,8 @@ def plan_folds(plan: SystolicPlan, ready: Sequence[int] | None = None) -> tuple[
         grid = plan.grids[index % len(plan.period)]
         for fold in _folds_of(grid, index, plan.full, plan.dataflow):
             bounds = [b for b in grid.tiles.tolist() if fold.stream[0] <= b <= fold.stream[1]]
-            tiles, load = [], 0
+            tiles: list[Range] = []
+            load = 0
             for start, stop in pairwise(bounds):
                 if left == 0:
                     chunk, left = chunk + 1, issues[chunk + 1]

@@ -103,7 +103,8 @@ class SystolicRun:
     def overflows(self, width: int) -> bool:
         """Whether a sum left the range of a two's-complement word of ``width`` bits."""
         largest, smallest = int(self.tally[registers.LARGEST]), int(self.tally[registers.SMALLEST])
-        return largest > 2 ** (width - 1) - 1 or smallest < -(2 ** (width - 1))
+        bound = 1 << (width - 1)
+        return largest > bound - 1 or smallest < -bound
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +154,8 @@ def fold_table(task: SystolicTask) -> tuple[Ints, Ints, list[int]]:
     sizes = [moving.shape[0] * held.shape[1] for moving, held in zip(task.moving, task.held, strict=True)]
     moving_at, held_at = _offsets([a.size for a in task.moving]), _offsets([a.size for a in task.held])
     out_at = _offsets([size * copy for size, copy in zip(sizes, copies, strict=True)])
-    table, tiles = np.zeros((len(task.folds), registers.FOLD_WORDS), np.int64), []
+    table = np.zeros((len(task.folds), registers.FOLD_WORDS), np.int64)
+    tiles: list[tuple[int, int]] = []
     for index, fold in enumerate(task.folds):
         moving, held = task.moving[fold.gemm], task.held[fold.gemm]
         across, down = held.shape[1], moving.shape[1]
@@ -184,7 +186,7 @@ def run_systolic(task: SystolicTask) -> SystolicRun:
     Returns
     -------
     SystolicRun
-        Results, cycles, parts, counts and collisions.
+        Results, cycles, parts, counts and collisions. A run stops at its first collision.
     """
     table, tiles, layout = fold_table(task)
     if task.machine[OUTPUT_STATIONARY] and task.machine[OVERLAPPED] and not task.forcing:
@@ -199,6 +201,7 @@ def _step(task: SystolicTask, table: Ints, tiles: Ints, layout: list[int], start
     moving, held = _flat(task.moving), _flat(task.held)
     out = np.zeros(layout[gemms], np.int64)
     rows, columns = task.shape
+    _require_banks(task)
     if task.machine[OUTPUT_STATIONARY]:
         tally = run_outputs(moving, held, table, rows, columns, task.machine, task.width, task.gate, out)
     else:
@@ -211,6 +214,12 @@ def _step(task: SystolicTask, table: Ints, tiles: Ints, layout: list[int], start
         values = out[layout[index] : layout[index + 1]].reshape(copies, *shape)
         outputs.append(values[0] if copies == 1 else values)
     return SystolicRun(outputs, tally, starts)
+
+
+def _require_banks(task: SystolicTask) -> None:
+    needed = max((f.bank_base + f.stream[1] - f.stream[0] for f in task.folds if not (f.first and f.last)), default=0)
+    if needed > task.bank_rows:
+        raise ValueError(f"the folds keep {needed} accumulator rows alive, the accumulator has {task.bank_rows}")
 
 
 def _flat(arrays: tuple[Ints, ...]) -> Ints:

@@ -20,6 +20,7 @@ import numpy as np
 from simsnn.kernels.compiler import jit
 from simsnn.kernels.folds import DRAIN_ENABLE, ENABLE_GLOBAL, ENABLE_ROW_TIMED, OVERLAPPED
 from simsnn.reference.systolic_registers import (
+    COLLISIONS,
     COLUMNS,
     COLUMNS_USED,
     CYCLES,
@@ -143,7 +144,10 @@ def begin_shifts(drain: Ints, folds: Ints, together: bool, edge: int, tally: Int
     """Columns (or all columns together) whose sums are all handed over begin to shift."""
     columns = drain.shape[1]
     fold = drain[HANDED_FOLD, 0]
-    if together and (fold >= folds.shape[0] or np.sum(drain[HANDED]) < folds[fold, ROWS] * folds[fold, COLUMNS]):
+    handed = 0
+    for column in range(columns):
+        handed += drain[HANDED, column]
+    if together and (fold >= folds.shape[0] or handed < folds[fold, ROWS] * folds[fold, COLUMNS]):
         return
     for column in range(columns):
         fold = drain[HANDED_FOLD, column]
@@ -220,9 +224,9 @@ def leave(edge: int, side: Ints, folds: Ints, leaving: Ints, taken: Flags, out: 
     words = 0
     for column in range(taken.shape[1]):
         words += taken[slot, column]
+        taken[slot, column] = 0
     if words == 0:
         return
-    taken[slot, :] = 0
     fold = folds[min(side[OUT_FOLD], folds.shape[0] - 1)]
     if side[OUT_FOLD] >= folds.shape[0] or words != fold[COLUMNS]:
         collide(tally, edge)
@@ -280,7 +284,8 @@ def run_outputs(
     head, edge = span, 0
     while side[OUT_FOLD] < folds.shape[0]:
         if control[FOLD] == folds.shape[0] and edge > control[LAST_ISSUE] + 3 * (rows + columns):
-            collide(tally, edge)
+            collide(tally, edge)  # a row never came out
+        if tally[COLLISIONS] > 0:
             break
         idle = side[OUT_FOLD] == control[FOLD] and side[OUT_ROW] == 0
         issue(edge, control, folds, idle, overlapped, tally)
@@ -298,7 +303,8 @@ def run_outputs(
             slide(useful, head, span, columns)
             slide(tags, head, span, columns)
             for row in range(rows):
-                falling[span + row, :] = falling[row, :]
+                for column in range(columns):
+                    falling[span + row, column] = falling[row, column]
             head = span
         head -= 1
         for column in range(columns):

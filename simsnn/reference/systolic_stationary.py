@@ -23,6 +23,7 @@ from simsnn.reference.systolic_registers import (
     BANK_READS,
     BANK_ROWS,
     BANK_WRITES,
+    COLLISIONS,
     COLUMNS,
     COLUMNS_USED,
     CYCLES,
@@ -383,7 +384,8 @@ def run_stationary(
         if side[OUT_FOLD] == folds.shape[0] and (direct or side[STAGED]):
             break
         if stream[FOLD] == folds.shape[0] and edge > stream[LAST_EXIT] + 2:
-            collide(tally, edge)
+            collide(tally, edge)  # a row never came out
+        if tally[COLLISIONS] > 0:
             break
         empty = tally[T_STREAM] == side[LEFT_ARRAY] and stream[ROW] == 0 and stream[FOLD] == load[NEXT]
         issue(edge, stream, load, folds, segments, tally)

@@ -114,7 +114,7 @@ def test_a_smaller_fold_one_edge_earlier_meets_its_predecessor_on_the_wires(load
 def test_overlapped_drain_starts_are_the_earliest(enable: int, trimmed: bool) -> None:
     """Also with trimmed folds and K varying from fold to fold at once."""
     rng, tried = np.random.default_rng(30 + enable), 0
-    for _ in range(50):
+    for _ in range(120):
         task = output_task(rng, enable, trimmed=trimmed)
         run, edges = run_systolic(task), timeline(task)
         assert correct(task, run)
