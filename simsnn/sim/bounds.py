@@ -92,8 +92,7 @@ def _serial_task(task: Task) -> int:
     """A task whose every chunk waits for the last result of the chunk before it."""
     state, end = task.plan.start(), 0
     for chunk in range(len(task.chunks)):
-        _, result_end = task.plan.advance(state, chunk, end)
-        end = max(end, int(result_end))
+        end = int(task.plan.advance(state, chunk, end)[1])
     return end + (task.slowdown - 1) * sum(task.issues)
 
 

@@ -55,6 +55,8 @@ class Recorder:
         if not self._tracing:
             return
         program, task = self._program, run.task.id
+        if program.is_last(number):
+            issue_end = min(issue_end, run.end)
         begin, stalled, frozen = self._shown[task] or (run.origin, 0, 0)
         self._shown[task] = (issue_end, run.stall_cycles, run.frozen_cycles)
         place = (task, program.chunk[number], program.engine[number])

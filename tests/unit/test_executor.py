@@ -188,10 +188,10 @@ def test_engine_without_slots_is_refused() -> None:
         run(graph(task(0, (Chunk(),)), slots=0))
 
 
-class ResultBeforeIssue(PipelinePlan):
+class ResultBeforeReady(PipelinePlan):
     def advance(self, state: np.ndarray, chunk: int, ready: int) -> tuple[int, int]:
         issue_end, _ = super().advance(state, chunk, ready)
-        return issue_end, issue_end - 1
+        return issue_end, ready - 1
 
 
 class ForgetsCycles(PipelinePlan):
@@ -207,7 +207,7 @@ class StallsUnasked(PipelinePlan):
 
 @pytest.mark.parametrize(
     ("plan", "message"),
-    [(ResultBeforeIssue, "has its result"), (ForgetsCycles, "add up"), (StallsUnasked, "waited for 0")],
+    [(ResultBeforeReady, "has its result"), (ForgetsCycles, "add up"), (StallsUnasked, "waited for 0")],
 )
 def test_plan_that_breaks_its_contract_is_found(plan: type[PipelinePlan], message: str) -> None:
     with pytest.raises(ModelDisagreement, match=message):
