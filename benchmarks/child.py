@@ -24,16 +24,18 @@ import json, resource, subprocess, sys, time
 begin = time.perf_counter()
 done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
 seconds = time.perf_counter() - begin
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-print(json.dumps([seconds, peak, done.returncode, done.stdout, done.stderr]))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu_seconds, peak = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+print(json.dumps([seconds, cpu_seconds, peak, done.returncode, done.stdout, done.stderr]))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ChildRun:
-    """A finished command."""
+    """A finished command: wall time, time on a core, largest resident memory, standard output."""
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     output: str
 
@@ -63,10 +65,10 @@ def run_child(
         raise NotMeasured(f"{Path(words[0]).name} took more than {TIMEOUT_SECONDS} s") from None
     if done.returncode != 0:
         raise NotMeasured(_last_line(done.stderr))
-    seconds, peak, code, output, errors = json.loads(done.stdout)
+    seconds, cpu_seconds, peak, code, output, errors = json.loads(done.stdout)
     if code != 0:
         raise NotMeasured(f"{Path(words[0]).name} ended with {code}: {_last_line(errors)}")
-    return ChildRun(seconds, peak, output)
+    return ChildRun(seconds, cpu_seconds, peak, output)
 
 
 def _last_line(text: str) -> str:
