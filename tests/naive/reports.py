@@ -7,6 +7,7 @@ up to more cycles than the step has.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -100,7 +101,9 @@ def make_report(
             kind="synthetic" if synthetic else "train",
             synthetic=synthetic,
             accuracy=None if synthetic else 0.9694,
-            rates={layer.name: 0.11 + 0.01 * index for index, layer in enumerate(layers) if layer.kind != "pool"},
+            rates={
+                layer.name: min(0.3, 0.11 + 0.01 * index) for index, layer in enumerate(layers) if layer.kind != "pool"
+            },
             warnings=warnings,
         ),
         clock_hz=CLOCK_HZ,
@@ -177,32 +180,17 @@ def _product(clock: _Clock, layer: MadeLayer, pass_: str, groups: int) -> TaskRo
     energy |= {"spike_buffer": 0.02 * m * k * folds, "weight_buffer": 0.5 * k * n, "state_buffer": 0.4 * m * n}
     utilisation = min(1.0, m * k * n / 1024 / stream)
     flow = "os" if pass_ == "W" else "ws"
-    return _row(
-        clock, layer.name, pass_, "synapse", (ARRAY, "systolic", flow), worked, stalls, energy, utilisation, groups
-    )
+    engine = (ARRAY, "systolic", flow)
+    return _row(clock, layer.name, pass_, "synapse", engine, worked, stalls, energy, utilisation, groups)
 
 
 def _vector(clock: _Clock, layer: MadeLayer, pass_: str, part: str, elements: int) -> TaskRow:
     stream = -(-elements // 32) * (2 if part == "neuron" else 1)
     stalls = Stalls(dram=stream // 2 if part == "update" else stream // 9, dependency=stream // 17)
-    energy = {
-        "lane": 1.1 * elements,
-        "lane_state": 0.1 * elements,
-        "state_buffer": 0.9 * elements,
-        DRAM: 0.7 * elements,
-    }
-    return _row(
-        clock,
-        layer.name,
-        pass_,
-        part,
-        (VECTOR, "vector_unit", ""),
-        {"stream": stream, "drain": 7},
-        stalls,
-        energy,
-        0.71,
-        1,
-    )
+    prices = {"lane": 1.1, "lane_state": 0.1, "state_buffer": 0.9, DRAM: 0.7}
+    energy = {component: price * elements for component, price in prices.items()}
+    engine, worked = (VECTOR, "vector_unit", ""), {"stream": stream, "drain": 7}
+    return _row(clock, layer.name, pass_, part, engine, worked, stalls, energy, 0.71, 1)
 
 
 def _row(
@@ -253,7 +241,7 @@ def make_trace(report: Report, chunks: int = 4) -> Trace:
     for index, task in enumerate(report.tasks):
         stall = task.parts.stall // task.groups
         edges = np.linspace(task.start_cycle, task.end_cycle, chunks + 1).astype(int).tolist()
-        for chunk, (begin, end) in enumerate(zip(edges, edges[1:], strict=False)):
+        for chunk, (begin, end) in enumerate(itertools.pairwise(edges)):
             split = end - (stall * (chunk + 1) // chunks - stall * chunk // chunks)
             rows.append((begin, split, index, chunk, arrays.index(task.array), Kind.COMPUTE, 0))
             rows.append((split, end, index, chunk, arrays.index(task.array), Kind.STALL, 0))

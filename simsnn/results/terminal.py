@@ -1,0 +1,258 @@
+"""A report on the terminal, in under a screen: rows per layer and pass, totals, bounds, warnings.
+
+Rows are put together, step by step, until they fit: by layer, pass and part; by layer and pass;
+layers without weights into the weight layer before them; all passes of a weight layer; the
+largest of those. Whatever the step, cycles and energy of the rows add up to those of the report.
+Shares are of the step's cycles, so where engines overlap they add up to more than 100 %.
+Proof: ``tests/unit/test_terminal.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
+from simsnn.results.prefix import percent, si
+from simsnn.results.report import Report
+
+SCREEN_LINES = 24
+_FEWEST_ROWS = 6
+_TABLE_FRAME = 4
+"""Lines of the table besides its rows: heading, rule, leakage, sum."""
+
+_CAUSES = {"dram": "dram", "sram_bank": "bank", "buffer_full": "full", "dependency": "dep", "link": "link"}
+_RELEVANT = 0.01
+_PJ = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One stored run in a list.
+
+    Parameters
+    ----------
+    id, name, level : str
+        As in its report.
+    cycles : int
+        Total cycles of the step.
+    energy_pj : float
+        Total energy in pJ.
+    date : str
+        When it finished, as it is to be shown.
+    """
+
+    id: str
+    name: str
+    level: str
+    cycles: int
+    energy_pj: float
+    date: str
+
+
+def print_report(report: Report, console: Console, lines: int | None = SCREEN_LINES) -> None:
+    """Print a report.
+
+    Parameters
+    ----------
+    report : Report
+        A run's result.
+    console : Console
+        Where; nothing is wider than it.
+    lines : int or None
+        Lines that the whole may take; more only where header, warnings and approximations alone
+        leave less than six rows. None prints every row.
+    """
+    above, below = header(report), footer(report)
+    taken = sum(len(console.render_lines(part, pad=False)) for part in (*above, *below))
+    rows = None if lines is None else max(_FEWEST_ROWS, lines - taken - _TABLE_FRAME)
+    for part in (*above, layer_table(report, rows), *below):
+        console.print(part)
+
+
+def header(report: Report) -> tuple[Text, ...]:
+    """Name, id, level and clock; activity, loudly where synthetic; warnings."""
+    first = Text.assemble((report.name, "bold"), f"  {report.id}  level {report.level}  {si(report.clock_hz, 'Hz', 3)}")
+    rates = report.activity.rates.values()
+    spread = f"  rates {min(rates) * 100:.1f}..{max(rates) * 100:.1f}%" if rates else ""
+    second = Text(f"activity: {report.activity.kind}")
+    if report.activity.synthetic:
+        second.append("  ")
+        second.append(" SYNTHETIC ", "bold white on red")
+        second.append(" not recorded in training")
+    if report.activity.accuracy is not None:
+        second.append(f"  accuracy {report.activity.accuracy * 100:.1f}%")
+    second.append(spread)
+    warnings = (Text(f"warning: {warning}", "yellow") for warning in report.activity.warnings)
+    return (first, second, *warnings)
+
+
+def layer_table(report: Report, rows: int | None) -> Table:
+    """Rows per layer and pass, leakage, sum.
+
+    Parameters
+    ----------
+    report : Report
+        A run's result.
+    rows : int or None
+        Most rows besides leakage and sum (at least 2); None for one row per layer, pass and part.
+    """
+    grouping, groups = fitting_groups(report, rows)
+    with_part = grouping is Grouping.PART
+    table = _table()
+    _column(table, "layer", flexible=True)
+    _column(table, "pass")
+    if with_part:
+        _column(table, "part", flexible=True)
+    _column(table, "engine", flexible=True)
+    for name in ("cycles", "share", "util"):
+        _column(table, name, right=True)
+    _column(table, "stalls", flexible=True)
+    _column(table, "energy", right=True)
+    _column(table, "binds")
+    for group in groups:
+        table.add_row(*_cells(group, report.totals.total_cycles, with_part))
+    static = sum(report.static_energy_pj.values())
+    blank = [""] * (len(table.columns) - 3)
+    table.add_row(_cut("leakage"), *blank, si(static * _PJ, "J"), "")
+    table.add_row(*_sum_cells(report, with_part), style="bold")
+    return table
+
+
+def _sum_cells(report: Report, with_part: bool) -> list[RenderableType]:
+    """Cells of the last row: all tasks, and the energy of the whole step with its leakage."""
+    whole = Group(report.tasks, "sum")
+    cells = _cells(whole, report.totals.total_cycles, with_part)
+    names: list[RenderableType] = ["sum", "", *([""] if with_part else []), ""]
+    energy = whole.energy_pj + sum(report.static_energy_pj.values())
+    return [*names, *cells[len(names) : -2], si(energy * _PJ, "J"), ""]
+
+
+def fitting_groups(report: Report, rows: int | None) -> tuple[Grouping, tuple[Group, ...]]:
+    """Put tasks together no more than needed for a number of rows."""
+    groups = group_tasks(report, Grouping.PART)
+    if rows is None or len(groups) <= rows:
+        return Grouping.PART, groups
+    for grouping in (Grouping.PASS, Grouping.HOST_PASS, Grouping.HOST):
+        groups = group_tasks(report, grouping)
+        if len(groups) <= rows:
+            return grouping, groups
+    kept, rest = at_most(groups, rows)
+    return Grouping.HOST, kept if rest is None else (*kept, rest)
+
+
+def _cells(group: Group, total: int, with_part: bool) -> list[RenderableType]:
+    guests = [layer for layer in group.layers if layer != group.host]
+    folded = len(guests) < len({task.layer for task in group.tasks})
+    name = f"{group.host} (+{', '.join(guests)})" if guests and folded else group.host
+    cells: list[RenderableType] = [_cut(name), group.passes]
+    if with_part:
+        cells.append(_cut(" ".join(group.parts)))
+    return [
+        *cells,
+        _cut(engine_text(group)),
+        si(group.cycles),
+        percent(group.cycles / total) if total else "",
+        percent(group.utilisation),
+        _cut(stall_text(group)),
+        si(group.energy_pj * _PJ, "J"),
+        group.binds if group.tasks else "",
+    ]
+
+
+def engine_text(group: Group) -> str:
+    """Engine with most cycles and its dataflow, ``array0 ws``; ``+1`` where one more took part."""
+    arrays = group.arrays
+    if not arrays:
+        return "-"
+    flows = dict.fromkeys(task.dataflow for task in group.tasks if task.array == arrays[0] and task.dataflow)
+    more = f" +{len(arrays) - 1}" if len(arrays) > 1 else ""
+    return f"{' '.join((arrays[0], '/'.join(flows))).strip()}{more}"
+
+
+def stall_text(group: Group) -> str:
+    """Causes by size as shares of the cycles, ``dram 31% bank 4%``; below 1 % together ``<1%``."""
+    if not group.cycles:
+        return "-"
+    shares = {cause: group.stall_cycles(cause) / group.cycles for cause in STALL_CAUSES}
+    order = sorted((cause for cause in shares if shares[cause] >= _RELEVANT), key=lambda cause: -shares[cause])
+    if order:
+        return " ".join(f"{_CAUSES[cause]} {percent(shares[cause])}" for cause in order)
+    return "<1%" if any(shares.values()) else "-"
+
+
+def footer(report: Report) -> tuple[RenderableType, ...]:
+    """Totals per step, sample and epoch; bounds; machine totals; approximations."""
+    notes = (Text(f"approximation: {note}") for note in report.approximations)
+    return (_totals_table(report), _bounds(report), _machine(report), *notes)
+
+
+def _totals_table(report: Report) -> Table:
+    totals, per_epoch = report.totals, report.totals.steps_per_epoch
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("per", "cycles", "time", "energy", ""):
+        table.add_column(name, justify="right" if name in ("cycles", "time", "energy") else "left", no_wrap=True)
+
+    def add(name: str, factor: float, note: str) -> None:
+        cycles, time_s = totals.total_cycles * factor, totals.time_ns * 1e-9 * factor
+        table.add_row(name, si(cycles), si(time_s, "s"), si(totals.total_energy_pj * _PJ * factor, "J"), note)
+
+    add("step", 1, f"{totals.total_cycles:,} cycles")
+    add("sample", 1 / totals.samples, f"{totals.samples} in a step")
+    if per_epoch is not None:
+        add("epoch", per_epoch, f"{per_epoch} steps")
+    return table
+
+
+def _bounds(report: Report) -> Text:
+    """Lower bound, cycles and upper bound with the relation that really holds between them."""
+    totals = report.totals
+    low = "<=" if totals.lower_bound_cycles <= totals.total_cycles else ">"
+    high = "<=" if totals.total_cycles <= totals.upper_bound_cycles else ">"
+    text = Text(
+        f"bounds: lower {si(totals.lower_bound_cycles)} {low} {si(totals.total_cycles)} {high}"
+        f" upper {si(totals.upper_bound_cycles)}; critical path {si(totals.critical_path_cycles)}"
+    )
+    if ">" in (low, high):
+        reason = "; closed_form leaves memory out" if report.level == "closed_form" else "; outside its bounds"
+        text.append(reason, "yellow")
+    return text
+
+
+def _machine(report: Report) -> Text:
+    totals = report.totals
+    area = f", area {totals.area_um2 / 1e6:.3g} mm2" if totals.area_um2 is not None else ""
+    return Text(
+        f"arrays {percent(totals.utilisation)} used, DRAM {si(totals.dram_bytes, 'B', 3)},"
+        f" live <= {si(totals.peak_live_bytes, 'B', 3)}, {si(totals.samples_per_s, digits=3)} samples/s{area}"
+    )
+
+
+def runs_table(rows: Sequence[RunLine]) -> Table:
+    """Table of stored runs, in the order given."""
+    table = _table()
+    for name, right in (("id", False), ("name", False), ("level", False), ("cycles", True), ("energy", True)):
+        _column(table, name, right=right, flexible=name == "name")
+    _column(table, "date", flexible=True)
+    for row in rows:
+        energy = si(row.energy_pj * _PJ, "J")
+        table.add_row(row.id, _cut(row.name), row.level, si(row.cycles), energy, _cut(row.date))
+    return table
+
+
+def _table() -> Table:
+    return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+
+
+def _column(table: Table, name: str, *, right: bool = False, flexible: bool = False) -> None:
+    """Numbers and short words keep their width; what is flexible is cut with an ellipsis."""
+    table.add_column(name, justify="right" if right else "left", no_wrap=not flexible)
+
+
+def _cut(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
