@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from simsnn.config.quantities import Count, Name, StrictModel, WidthBits
 from simsnn.engines.base import Dataflow
@@ -95,10 +96,13 @@ class Compatibility(StrEnum):
 
 
 def _parsed(kind: type[StrEnum]) -> BeforeValidator:
-    """YAML holds a plain string; strict models take the enum alone."""
+    """YAML holds a plain string, strict models take the enum alone; the error names what is allowed."""
+    expected = " or ".join(repr(member.value) for member in kind)
 
     def read(value: Any) -> Any:
-        return kind(value) if isinstance(value, str) and value in set(kind) else value
+        if value not in {member.value for member in kind}:
+            raise PydanticCustomError("enum", "Input should be {expected}", {"expected": expected})
+        return kind(value)
 
     return BeforeValidator(read)
 

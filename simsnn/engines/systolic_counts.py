@@ -162,7 +162,23 @@ def _left_elements(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid, index: int) -
         return gemm.m * gemm.k
     m_axis, k_axis = _left_axes(plan.dataflow)
     m_ranges, k_ranges = (np.ascontiguousarray(grid.cut(axis).pieces()[:, :2]) for axis in (m_axis, k_axis))
-    return int(fold_reads(plan.products[index], Feeder.LINE_BUFFER, k_ranges, m_ranges).sum())
+    product = plan.products[index]
+    if product.transposed:
+        m_ranges, times = _alike(m_ranges, product.gather.channels)
+        return int(fold_reads(product, Feeder.LINE_BUFFER, k_ranges, m_ranges).sum(axis=0) @ times)
+    k_ranges, times = _alike(k_ranges, product.gather.channels)
+    return int(fold_reads(product, Feeder.LINE_BUFFER, k_ranges, m_ranges).sum(axis=1) @ times)
+
+
+def _alike(columns: Ints, channels: int) -> tuple[Ints, Ints]:
+    """Ranges of (tap, channel) columns without those that read as much, and how often each occurs.
+
+    A range inside one tap reads the same number of elements whichever channels it holds.
+    """
+    inside = columns[:, 0] // channels == (columns[:, 1] - 1) // channels
+    moved = columns - np.where(inside, columns[:, 0] % channels, 0)[:, None]
+    kinds, times = np.unique(moved, axis=0, return_counts=True)
+    return kinds, times.astype(np.int64)
 
 
 def _left_axes(dataflow: Dataflow) -> tuple[Axis, Axis]:

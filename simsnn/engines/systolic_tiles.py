@@ -78,10 +78,11 @@ class TileMap:
 
     def box(self, row: Ints) -> Box:
         """Ranges of M, K and N of a row of the chunk table."""
-        rows = (int(row[C_ROW_LO]), int(row[C_ROW_HI]))
-        columns = (int(row[C_COLUMN_LO]), int(row[C_COLUMN_HI]))
-        stream = (int(row[C_STREAM_LO]), int(row[C_STREAM_HI]))
-        gemm = int(row[C_GEMM])
+        words: list[int] = row.tolist()
+        rows = (words[C_ROW_LO], words[C_ROW_HI])
+        columns = (words[C_COLUMN_LO], words[C_COLUMN_HI])
+        stream = (words[C_STREAM_LO], words[C_STREAM_HI])
+        gemm = words[C_GEMM]
         if self.dataflow is Dataflow.WS:
             return Box(gemm, stream, rows, columns)
         return Box(gemm, columns, rows, stream) if self.dataflow is Dataflow.IS else Box(gemm, rows, stream, columns)

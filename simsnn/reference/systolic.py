@@ -236,7 +236,7 @@ def earliest_starts(task: SystolicTask, table: Ints, layout: list[int]) -> Ints:
     begun = int(table[0, registers.READY_LOAD])
     for index in range(1, len(table)):
         part = table[: index + 1].copy()
-        part[: index, registers.FORCED_LOAD] = starts[:index]
+        part[:index, registers.FORCED_LOAD] = starts[:index]
         starts[index] = begun + table[index - 1, registers.STREAM]
         part[index, registers.READY_LOAD] = 0
         while True:

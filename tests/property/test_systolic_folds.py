@@ -65,7 +65,9 @@ def test_collapsed_nests_equal_every_fold_in_turn(
 
 
 @settings(max_examples=250, deadline=None)
-@given(machines, st.lists(st.tuples(sizes, sizes, sizes, st.integers(1, 5), st.integers(0, 90)), min_size=1, max_size=6))
+@given(
+    machines, st.lists(st.tuples(sizes, sizes, sizes, st.integers(1, 5), st.integers(0, 90)), min_size=1, max_size=6)
+)
 def test_runs_of_equal_folds_with_ready_times(
     drawn: tuple[bool, int, bool, bool, int, bool], runs: list[tuple[int, int, int, int, int]]
 ) -> None:
@@ -121,7 +123,9 @@ def test_waiting_for_everything_at_once_is_pure_stall() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 60), st.integers(1, 6), st.integers(1, 500), st.integers(1, 80))
-def test_a_larger_accumulator_never_makes_more_blocks(slots: int, rows: int, live: int, room: int, interval: int) -> None:
+def test_a_larger_accumulator_never_makes_more_blocks(
+    slots: int, rows: int, live: int, room: int, interval: int
+) -> None:
     """Blocks are balanced and fit, and time per block max(S, II) adds up to less with more room."""
     spent = []
     for acc_rows in (room * live, room * live + live, 2 * room * live):

@@ -25,11 +25,15 @@ def config(rows: int, columns: int, **switches: object) -> SystolicConfig:
     return SystolicConfig.model_validate({**given, **switches})
 
 
-def bare_plan(array: SystolicConfig, m: int, k: int, n: int, flow: Dataflow, cut: Blocking = Blocking()) -> SystolicPlan:
+def bare_plan(
+    array: SystolicConfig, m: int, k: int, n: int, flow: Dataflow, cut: Blocking = Blocking()
+) -> SystolicPlan:
     left = Operand("left", OperandClass.INPUTS, m * k, 8)
     right = Operand("right", OperandClass.WEIGHTS, k * n, 8)
     output = Operand("output", OperandClass.CURRENTS, m * n, 32)
-    return SystolicEngine(array).plan(GemmOperation("g", Pass.F, 1, None, Gemm(m, k, n), left, right, output), flow, cut)
+    return SystolicEngine(array).plan(
+        GemmOperation("g", Pass.F, 1, None, Gemm(m, k, n), left, right, output), flow, cut
+    )
 
 
 def bare_case(plan: SystolicPlan, seed: int = 0) -> Case:
