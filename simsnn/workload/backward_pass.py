@@ -135,13 +135,13 @@ class BackwardPass(StepTensors):
 
     def _norm_backward(self, layer: Layer, config: BatchNormLayer, gradient: Operand) -> list[Operation]:
         source = self.edge(layer.inputs[0])
-        moments = Operand(self.name(f"{layer.name}.moments"), OperandClass.WEIGHTS, 2 * layer.out_shape[0], 32)
-        sums = Operand(self.name(f"{layer.name}.dmoments"), OperandClass.WEIGHTS, 2 * layer.out_shape[0], 32)
+        moments, sums = self.per_channel(layer, "moments"), self.per_channel(layer, "dscale")
+        scale = self.scale(layer)
         out = (self.gradient(f"{layer.name}.dinput", layer.out_elements),)
         size = layer.out_elements
         if config.mode == "frozen":
             counts, part = OperationCounts(multiply=1), TaskPart.NORMALISATION
-            return [self.vector(layer.name, Pass.B, part, size, counts, (gradient, moments), out)]
+            return [self.vector(layer.name, Pass.B, part, size, counts, (gradient, moments, scale), out)]
         first = self.vector(
             layer.name,
             Pass.B,
@@ -151,7 +151,7 @@ class BackwardPass(StepTensors):
             (gradient, source, moments),
             (sums,),
         )
-        reads = (gradient, source, moments, sums)
+        reads = (gradient, source, moments, sums, scale)
         second = self.vector(layer.name, Pass.B, TaskPart.NORMALISATION, size, NORM_APPLY, reads, out)
         return [first, second]
 
@@ -174,16 +174,20 @@ class BackwardPass(StepTensors):
         return operations
 
     def _update(self, layer: Layer, update: UpdateRule | None) -> list[Operation]:
-        """U of one layer: weights, their gradient and the optimizer state in, weights and state out."""
-        if update is None or Pass.U not in self.scope.passes or not layer.has_weights:
+        """U of one layer: parameters, their gradient and the optimizer state in, parameters and state out."""
+        if update is None or Pass.U not in self.scope.passes:
             return []
-        count = layer.geometry.weights
-        weights = self.weights(layer)
-        reads: tuple[Operand, ...] = (self.weight_gradient(layer), weights)
+        if layer.has_weights:
+            weights, gradient = self.weights(layer), self.weight_gradient(layer)
+        elif isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training":
+            weights, gradient = self.scale(layer), self.per_channel(layer, "dscale")
+        else:
+            return []
+        count, bits = weights.elements, self.widths.partial_sum
+        reads: tuple[Operand, ...] = (gradient, weights)
         writes: tuple[Operand, ...] = (weights,)
         if update.state_words:
-            bits = self.widths.optimizer_state * update.state_words
-            state = Operand(f"{layer.name}.optimizer", OperandClass.OPTIMIZER_STATE, count, bits)
+            words = self.widths.optimizer_state * update.state_words
+            state = Operand(f"{layer.name}.optimizer", OperandClass.OPTIMIZER_STATE, count, words)
             reads, writes = (*reads, state), (*writes, state)
-        bits = self.widths.partial_sum
         return [VectorOperation(layer.name, Pass.U, TaskPart.UPDATE, count, 1, update.counts, bits, reads, writes)]

@@ -107,7 +107,7 @@ class ForwardPass(StepTensors):
         return self.vector(layer.name, Pass.F, TaskPart.POOL, layer.out_elements, counts, (source,), writes)
 
     def _norm_forward(self, layer: Layer, config: BatchNormLayer, source: Operand) -> list[Operation]:
-        moments = Operand(self.name(f"{layer.name}.moments"), OperandClass.WEIGHTS, 2 * layer.out_shape[0], 32)
+        moments = self.per_channel(layer, "moments")
         bits, operations = self.widths.partial_sum, list[Operation]()
         if config.mode == "training":
             operations.append(
@@ -122,7 +122,7 @@ class ForwardPass(StepTensors):
                     bits=bits,
                 )
             )
-        out, reads = (self.current(layer),), (source, moments)
+        out, reads = (self.current(layer),), (source, moments, self.scale(layer))
         operations.append(
             self.vector(
                 layer.name, Pass.F, TaskPart.NORMALISATION, layer.out_elements, NORM_APPLY, reads, out, bits=bits

@@ -134,6 +134,16 @@ class StepTensors:
         count = layer.geometry.weights
         return Operand(f"{layer.name}.dweights", OperandClass.WEIGHT_GRADIENTS, count, self.widths.partial_sum)
 
+    def per_channel(self, layer: Layer, what: str) -> Operand:
+        """Two values per channel of a normalisation: moments, or the gradients of scale and shift."""
+        role = OperandClass.WEIGHTS if what == "moments" else OperandClass.WEIGHT_GRADIENTS
+        bits = self.widths.partial_sum
+        return Operand(self.name(f"{layer.name}.{what}"), role, 2 * layer.out_shape[0], bits)
+
+    def scale(self, layer: Layer) -> Operand:
+        """Scale and shift of a normalisation: its trained parameters."""
+        return Operand(f"{layer.name}.scale", OperandClass.WEIGHTS, 2 * layer.out_shape[0], self.widths.weight)
+
     def stash(self, layer: Layer) -> Operand:
         """What the neuron keeps for its backward pass: the membrane potential, or one mask bit."""
         assert layer.neuron is not None
