@@ -22,7 +22,12 @@ from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
 
 SCREEN_LINES = 24
-_FEWEST_ROWS = 6
+"""Lines of the smallest screen, and of the text when it does not go to a screen."""
+
+EVERY_ROW = 10**9
+"""More lines than any report has."""
+
+_FEWEST_ROWS = 12
 _TABLE_FRAME = 4
 """Lines of the table besides its rows: heading, rule, leakage, sum."""
 
@@ -55,7 +60,7 @@ class RunLine:
     date: str
 
 
-def print_report(report: Report, console: Console, lines: int | None = SCREEN_LINES) -> None:
+def print_report(report: Report, console: Console, lines: int | None = None) -> None:
     """Print a report.
 
     Parameters
@@ -65,19 +70,24 @@ def print_report(report: Report, console: Console, lines: int | None = SCREEN_LI
     console : Console
         Where; nothing is wider than it.
     lines : int or None
-        Lines that the whole may take; more only where header, warnings and approximations alone
-        leave less than six rows. None prints every row.
+        Lines that the whole may take; more only where warnings and approximations leave less than
+        twelve rows. None takes the height of the screen, ``EVERY_ROW`` prints every row.
     """
+    if lines is None:
+        lines = max(SCREEN_LINES, console.height - 1) if console.is_terminal else SCREEN_LINES
     above, below = header(report), footer(report)
     taken = sum(len(console.render_lines(part, pad=False)) for part in (*above, *below))
-    rows = None if lines is None else max(_FEWEST_ROWS, lines - taken - _TABLE_FRAME)
+    rows = max(_FEWEST_ROWS, lines - taken - _TABLE_FRAME)
     for part in (*above, layer_table(report, rows), *below):
         console.print(part)
 
 
 def header(report: Report) -> tuple[Text, ...]:
-    """Name, id, level and clock; activity, loudly where synthetic; warnings."""
-    first = Text.assemble((report.name, "bold"), f"  {report.id}  level {report.level}  {si(report.clock_hz, 'Hz', 3)}")
+    """Name, id, level, machine; activity, loudly where synthetic; warnings."""
+    totals = report.totals
+    area = f", {totals.area_um2 / 1e6:.3g} mm2" if totals.area_um2 is not None else ""
+    machine = f"{si(report.clock_hz, 'Hz', 3)}{area}, arrays {percent(totals.utilisation)} used"
+    first = Text.assemble((report.name, "bold"), f"  {report.id}  level {report.level}  {machine}")
     rates = report.activity.rates.values()
     spread = f"  rates {min(rates) * 100:.1f}..{max(rates) * 100:.1f}%" if rates else ""
     second = Text(f"activity: {report.activity.kind}")
@@ -92,15 +102,15 @@ def header(report: Report) -> tuple[Text, ...]:
     return (first, second, *warnings)
 
 
-def layer_table(report: Report, rows: int | None) -> Table:
+def layer_table(report: Report, rows: int) -> Table:
     """Rows per layer and pass, leakage, sum.
 
     Parameters
     ----------
     report : Report
         A run's result.
-    rows : int or None
-        Most rows besides leakage and sum (at least 2); None for one row per layer, pass and part.
+    rows : int
+        Most rows besides leakage and sum, at least 2.
     """
     grouping, groups = fitting_groups(report, rows)
     with_part = grouping is Grouping.PART
@@ -133,12 +143,9 @@ def _sum_cells(report: Report, with_part: bool) -> list[RenderableType]:
     return [*names, *cells[len(names) : -2], si(energy * _PJ, "J"), ""]
 
 
-def fitting_groups(report: Report, rows: int | None) -> tuple[Grouping, tuple[Group, ...]]:
+def fitting_groups(report: Report, rows: int) -> tuple[Grouping, tuple[Group, ...]]:
     """Put tasks together no more than needed for a number of rows."""
-    groups = group_tasks(report, Grouping.PART)
-    if rows is None or len(groups) <= rows:
-        return Grouping.PART, groups
-    for grouping in (Grouping.PASS, Grouping.HOST_PASS, Grouping.HOST):
+    for grouping in (Grouping.PART, Grouping.PASS, Grouping.HOST_PASS, Grouping.HOST):
         groups = group_tasks(report, grouping)
         if len(groups) <= rows:
             return grouping, groups
@@ -161,7 +168,7 @@ def _cells(group: Group, total: int, with_part: bool) -> list[RenderableType]:
         percent(group.utilisation),
         _cut(stall_text(group)),
         si(group.energy_pj * _PJ, "J"),
-        group.binds if group.tasks else "",
+        _CAUSES.get(group.binds, group.binds) if group.tasks else "",
     ]
 
 
@@ -187,9 +194,9 @@ def stall_text(group: Group) -> str:
 
 
 def footer(report: Report) -> tuple[RenderableType, ...]:
-    """Totals per step, sample and epoch; bounds; machine totals; approximations."""
+    """Totals per step, sample and epoch; bounds; approximations."""
     notes = (Text(f"approximation: {note}") for note in report.approximations)
-    return (_totals_table(report), _bounds(report), _machine(report), *notes)
+    return (_totals_table(report), _bounds(report), *notes)
 
 
 def _totals_table(report: Report) -> Table:
@@ -202,8 +209,9 @@ def _totals_table(report: Report) -> Table:
         cycles, time_s = totals.total_cycles * factor, totals.time_ns * 1e-9 * factor
         table.add_row(name, si(cycles), si(time_s, "s"), si(totals.total_energy_pj * _PJ * factor, "J"), note)
 
-    add("step", 1, f"{totals.total_cycles:,} cycles")
-    add("sample", 1 / totals.samples, f"{totals.samples} in a step")
+    memory = f"DRAM {si(totals.dram_bytes, 'B', 3)}, peak {si(totals.peak_live_bytes, 'B', 3)}"
+    add("step", 1, f"{totals.total_cycles:,} cycles, {memory}")
+    add("sample", 1 / totals.samples, f"{totals.samples} in a step, {si(totals.samples_per_s, digits=3)} samples/s")
     if per_epoch is not None:
         add("epoch", per_epoch, f"{per_epoch} steps")
     return table
@@ -222,15 +230,6 @@ def _bounds(report: Report) -> Text:
         reason = "; closed_form leaves memory out" if report.level == "closed_form" else "; outside its bounds"
         text.append(reason, "yellow")
     return text
-
-
-def _machine(report: Report) -> Text:
-    totals = report.totals
-    area = f", area {totals.area_um2 / 1e6:.3g} mm2" if totals.area_um2 is not None else ""
-    return Text(
-        f"arrays {percent(totals.utilisation)} used, DRAM {si(totals.dram_bytes, 'B', 3)},"
-        f" live <= {si(totals.peak_live_bytes, 'B', 3)}, {si(totals.samples_per_s, digits=3)} samples/s{area}"
-    )
 
 
 def runs_table(rows: Sequence[RunLine]) -> Table:

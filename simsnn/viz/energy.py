@@ -38,7 +38,7 @@ from simsnn.viz.style import (
 )
 
 STATIC = "static (leakage)"
-_COLOURS = (GREEN, YELLOW, PURPLE, SKY, BLUE, ORANGE)
+_COLOURS = (GREEN, YELLOW, PURPLE, SKY, BLUE, ORANGE, "#404040")
 _HATCHES = ("", "////", "....", "xxxx", "----")
 _PJ = 1e-12
 _WHOLE = "whole step"
@@ -77,7 +77,7 @@ def energy_figure(report: Report) -> Figure:
 def component_fills(report: Report) -> dict[str, Fill]:
     """Look of every component: engines' own, then SRAMs, the DRAM last and always in one colour.
 
-    Components beyond the six other colours repeat them hatched.
+    Components beyond the seven other colours repeat them hatched.
     """
     named = {component for task in report.tasks for component in task.energy_pj}
     srams = {name.rsplit(".", 1)[0] for name in report.static_energy_pj}
