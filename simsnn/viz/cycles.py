@@ -13,7 +13,7 @@ from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
 from simsnn.viz.bars import Fill, Segments, draw_bars, label_rows, rows_of
 from simsnn.viz.legend import draw_legend, legend_inches
-from simsnn.viz.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, Panel, Scale, page, styled, value_axis
+from simsnn.viz.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, Panel, Scale, page, style, value_axis
 
 _PARTS = {
     "stream": Fill(GREEN),
@@ -33,7 +33,7 @@ _STALLS = {
 }
 
 
-@styled
+@style()
 def cycles_figure(report: Report) -> Figure:
     """Draw cycles by part, stalls hatched by cause, with cycles and utilisation at each bar's end.
 

@@ -33,7 +33,7 @@ from simsnn.viz.style import (
     Scale,
     page,
     quantity,
-    styled,
+    style,
     value_axis,
 )
 
@@ -44,7 +44,7 @@ _PJ = 1e-12
 _WHOLE = "whole step"
 
 
-@styled
+@style()
 def energy_figure(report: Report) -> Figure:
     """Draw energy by component, and below it the total of the step with its static energy.
 

@@ -7,12 +7,11 @@ user's matplotlibrc changes nothing. Bytes are repeatable: no date, no version, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -23,8 +22,6 @@ from matplotlib.ticker import MaxNLocator
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.prefix import prefix_of, si
 from simsnn.results.report import Report
-
-P = ParamSpec("P")
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -80,23 +77,12 @@ _RC: dict[str, Any] = {
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    """Library defaults and the table above, for the duration of a block."""
+def style() -> Iterator[None]:
+    """Library defaults and the table above, for a block or, as ``@style()``, for a function."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
         yield
-
-
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw a figure in the style of the project."""
-
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with _style():
-            return draw(*args, **kwargs)
-
-    return drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,5 +214,5 @@ def save(figure: Figure, path: Path) -> None:
         raise ConfigError(
             f"no figure format {suffix!r}", value=path.name, allowed=tuple(_FORMATS), nearest=nearest(suffix, _FORMATS)
         )
-    with _style():
+    with style():
         figure.savefig(path, metadata=_FORMATS[suffix])

@@ -22,7 +22,7 @@ from simsnn.results.report import Report, TaskRow
 from simsnn.sim.trace import Kind, Trace
 from simsnn.viz.bars import fits
 from simsnn.viz.legend import draw_legend, legend_inches
-from simsnn.viz.style import INK, PASS_COLOURS, PASS_NAMES, Panel, Scale, page, styled
+from simsnn.viz.style import INK, PASS_COLOURS, PASS_NAMES, Panel, Scale, page, style
 
 BINS = 600
 _LANE_INCHES, _CHANNEL_INCHES, _HEIGHT, _LABEL_POINTS = 0.62, 0.42, 0.8, 6.0
@@ -43,7 +43,7 @@ class Window:
         return np.linspace(0, max(self.cycles, 1), BINS + 1)
 
 
-@styled
+@style()
 def timeline_figure(report: Report, trace: Trace | None = None) -> Figure:
     """Draw the engines' tasks over time, coloured by pass, stalls hatched.
 
