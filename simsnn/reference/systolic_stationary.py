@@ -17,7 +17,21 @@ from __future__ import annotations
 import numpy as np
 
 from simsnn.kernels.compiler import jit
-from simsnn.kernels.folds import EXTRA_EDGE, ROW_ADDRESSED, SHIFT_GLOBAL, SHIFT_SKEWED, SINGLE_BUFFER, WEIGHT_LOAD
+from simsnn.kernels.folds import EXTRA_EDGE, ROW_ADDRESSED, SHIFT_SKEWED, SINGLE_BUFFER, WEIGHT_LOAD
+from simsnn.reference.systolic_loading import (
+    ENABLED,
+    EVENT_EDGE,
+    EVENT_FOLD,
+    EVENT_STEP,
+    LEFT,
+    LOADED,
+    NEXT,
+    PERMITTED,
+    address_tiles,
+    registers_free,
+    shift_tiles,
+    start_load,
+)
 from simsnn.reference.systolic_registers import (
     BANK_BASE,
     BANK_READS,
@@ -28,13 +42,11 @@ from simsnn.reference.systolic_registers import (
     COLUMNS_USED,
     CYCLES,
     FIRST_SUM,
-    FORCED_LOAD,
     FORCED_START,
     LARGEST,
     LAST_SUM,
     OUT,
     OUT_PITCH,
-    READY_LOAD,
     ROWS,
     ROWS_USED,
     SEGMENT_BEGIN,
@@ -50,9 +62,6 @@ from simsnn.reference.systolic_registers import (
     T_STALL,
     T_STREAM,
     TAP_TAG,
-    TILE,
-    TILE_PITCH,
-    TILE_WRITES,
     Flags,
     Ints,
     Shorts,
@@ -65,8 +74,6 @@ from simsnn.reference.systolic_registers import (
 
 # Words of the stream controller.
 FOLD, ROW, SEGMENT, SEGMENT_LEFT, LAST_EXIT, LAST_TAP, ISSUED, ISSUED_FOLD, ISSUED_ROW = 0, 1, 2, 3, 4, 5, 6, 7, 8
-# Words of the load controller.
-NEXT, LEFT, ENABLED, LOADED, PERMITTED = 0, 1, 2, 3, 4
 # Words of the output side.
 OUT_FOLD, OUT_ROW, STAGED, STAGED_FOLD, STAGED_ROW, LEFT_ARRAY = 0, 1, 2, 3, 4, 5
 
@@ -128,6 +135,34 @@ def capture(
         skew[slot, row] = streamed[begin + row]
     skew_fold[slot] = fold
     skew_first[slot] = stream[ISSUED_ROW] == 0
+
+
+@jit
+def enter(
+    edge: int,
+    row: int,
+    fold: Ints,
+    first: int,
+    word: int,
+    head: int,
+    line: Ints,
+    reach: Shorts,
+    useful: Shorts,
+    tags: Flags,
+    busy: Ints,
+) -> None:
+    """A skewed word reaches element (row, 0) with its tags; ``busy`` is until when such words travel on."""
+    until = edge + fold[COLUMNS]
+    reach[row, head] = fold[COLUMNS]
+    busy[0, row] = max(busy[0, row], until)
+    if row < fold[ROWS_USED]:
+        line[row, head], useful[row, head] = word, fold[COLUMNS_USED]
+    if first:
+        tags[row, head] |= SWAP_TAG
+        busy[1, row] = max(busy[1, row], until)
+    if row == fold[ROWS] - 1:
+        tags[row, head] |= TAP_TAG
+        busy[2, row] = max(busy[2, row], until)
 
 
 @jit
@@ -223,101 +258,6 @@ def leave(edge: int, side: Ints, folds: Ints, leaving: Ints, taken: Flags, stage
 
 
 @jit
-def start_load(edge: int, load: Ints, folds: Ints, free: bool) -> None:
-    """Load controller: begin the next tile when the registers are free and its words are there."""
-    fold = folds[load[NEXT]]
-    go = free and fold[READY_LOAD] <= edge
-    if free and load[PERMITTED] < 0:
-        load[PERMITTED] = edge
-    if fold[FORCED_LOAD] >= 0:
-        go = edge >= fold[FORCED_LOAD]
-    if go:
-        load[LEFT] = fold[ROWS]
-        load[ENABLED] = load[PERMITTED]
-        load[PERMITTED] = -1
-        load[NEXT] += 1
-
-
-@jit
-def tile_word(fold: Ints, row: int, column: int, stationary: Ints) -> int:
-    """Stationary word of an element, zero where the tile does not reach."""
-    if row < fold[ROWS_USED] and column < fold[COLUMNS_USED]:
-        return int(stationary[fold[TILE] + row * fold[TILE_PITCH] + column])
-    return 0
-
-
-@jit
-def shift_tiles(
-    edge: int,
-    skewed: bool,
-    folds: Ints,
-    stationary: Ints,
-    events: Ints,
-    shadow: Ints,
-    owed: Ints,
-    seen: Ints,
-    moving: Flags,
-    double: bool,
-    tally: Ints,
-) -> None:
-    """One edge of the shift chains: enabled columns move down, a new word enters on top."""
-    rows, columns = shadow.shape
-    moved = False
-    for column in range(columns):
-        lag = edge - column if skewed else edge
-        moving[column] = lag >= 0 and events[lag % columns, 0] == lag
-        moved = moved or bool(moving[column])
-    if not moved:
-        return
-    for row in range(rows - 1, 0, -1):
-        for column in range(columns):
-            shadow[row, column] = shadow[row - 1, column] if moving[column] else shadow[row, column]
-    for column in range(columns):
-        if moving[column]:
-            lag = (edge - column if skewed else edge) % columns
-            fold, step = folds[events[lag, 1]], events[lag, 2]
-            shadow[0, column] = tile_word(fold, fold[ROWS] - 1 - step, column, stationary)
-            if double and step == 0 and owed[column] != 0:
-                collide(tally, edge)
-            if column < fold[COLUMNS]:
-                owed[column] = fold[ROWS]
-                seen[column] = fold[ROWS] - 1 - step
-                tally[TILE_WRITES] += step + 1
-
-
-@jit
-def address_tiles(
-    edge: int, folds: Ints, stationary: Ints, events: Ints, shadow: Ints, pending: Flags, double: bool, tally: Ints
-) -> None:
-    """One edge of the word lines: a pulse started j edges ago writes its row at column j."""
-    columns = shadow.shape[1]
-    for column in range(columns):
-        lag = edge - column
-        if lag < 0 or events[lag % columns, 0] != lag:
-            continue
-        fold, row = folds[events[lag % columns, 1]], events[lag % columns, 2]
-        if column < fold[COLUMNS]:
-            if double and pending[row, column]:
-                collide(tally, edge)
-            shadow[row, column] = tile_word(fold, row, column, stationary)
-            pending[row, column] = 1
-            tally[TILE_WRITES] += 1
-
-
-@jit
-def registers_free(load: int, empty: bool, single: bool, owed: Ints, pending: Flags) -> bool:
-    """Whether the first word of the next tile may be written at this edge."""
-    if single:
-        return empty
-    if load == SHIFT_GLOBAL:
-        left = 0
-        for column in range(owed.shape[0]):
-            left += owed[column] != 0
-        return left == 0
-    return bool(owed[0] == 0) if load == SHIFT_SKEWED else not pending[0, 0]
-
-
-@jit
 def run_stationary(
     streamed: Ints,
     stationary: Ints,
@@ -402,17 +342,8 @@ def run_stationary(
             fold = skew_fold[slot] if edge >= row else -1
             line[row, head], reach[row, head], useful[row, head], tags[row, head] = 0, 0, 0, 0
             if fold >= 0 and row < folds[fold, ROWS]:
-                reach[row, head] = folds[fold, COLUMNS]
-                until = edge + folds[fold, COLUMNS]
-                busy[0, row] = max(busy[0, row], until)
-                if row < folds[fold, ROWS_USED]:
-                    line[row, head], useful[row, head] = skew[slot, row], folds[fold, COLUMNS_USED]
-                if skew_first[slot]:
-                    tags[row, head] |= SWAP_TAG
-                    busy[1, row] = max(busy[1, row], until)
-                if row == folds[fold, ROWS] - 1:
-                    tags[row, head] |= TAP_TAG
-                    busy[2, row] = max(busy[2, row], until)
+                first, word = skew_first[slot], skew[slot, row]
+                enter(edge, row, folds[fold], first, word, head, line, reach, useful, tags, busy)
             if busy[0, row] <= edge:
                 continue
             at = slice(head, head + columns)
@@ -430,8 +361,8 @@ def run_stationary(
             start_load(edge, load, folds, registers_free(style, empty, single, owed, pending))
         if load[LEFT] > 0:
             fold = load[NEXT] - 1
-            events[edge % columns, 0], events[edge % columns, 1] = edge, fold
-            events[edge % columns, 2] = folds[fold, ROWS] - load[LEFT]
+            events[edge % columns, EVENT_EDGE], events[edge % columns, EVENT_FOLD] = edge, fold
+            events[edge % columns, EVENT_STEP] = folds[fold, ROWS] - load[LEFT]
             load[LEFT] -= 1
             load[LOADED] += load[LEFT] == 0
         if style == ROW_ADDRESSED:
