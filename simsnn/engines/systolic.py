@@ -7,7 +7,7 @@ comparison in ``systolic_check.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
@@ -16,7 +16,9 @@ from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_candidates import blockings
 from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
 from simsnn.engines.systolic_plan import SystolicPlan
-from simsnn.errors import UnsupportedOperation
+from simsnn.engines.systolic_reference import OperandPair, run_plan
+from simsnn.errors import ConfigError, UnsupportedOperation
+from simsnn.reference.systolic import SystolicRun
 from simsnn.workload.lowering import lower
 from simsnn.workload.operation import Gemm, GemmOperation, Operation
 
@@ -90,6 +92,35 @@ class SystolicEngine:
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
         products = gemms if gemms is not None else self.gemms(operation)
         return SystolicPlan(self.config, operation, flow, blocking, products, nonzeros)
+
+    def reference(
+        self, plan: SystolicPlan, operands: Sequence[OperandPair], ready: Sequence[int] | None = None
+    ) -> SystolicRun:
+        """Step the register-level twin through a plan on integer operands.
+
+        Parameters
+        ----------
+        plan : SystolicPlan
+            A plan of this array.
+        operands : sequence of (left, right), int64, shapes (M, K) and (K, N)
+            One pair per product of the plan.
+        ready : sequence of int, optional
+            Ready time of every chunk in cycles; 0 throughout if absent.
+
+        Raises
+        ------
+        ConfigError
+            If a partial sum does not fit ``acc_width``: the results would have wrapped.
+        """
+        run = run_plan(plan, operands, ready)
+        if run.overflows(self.config.acc_width):
+            largest = max(int((abs(left) @ abs(right)).max()) for left, right in operands)
+            raise ConfigError(
+                f"{self.name}: a partial sum overflows acc_width",
+                value=f"{self.config.acc_width} bit",
+                remedy=f"set acc_width to {largest.bit_length() + 1} bit, which holds these sums in any order",
+            )
+        return run
 
     def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[SystolicPlan]:
         """Plans with ever smaller chunks, independent of buffer sizes, coarse ones first."""

@@ -15,6 +15,7 @@ from simsnn.engines.systolic_check import COMBINATIONS, Case, Switches, check_sy
 from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.engines.systolic_reference import run_plan
+from simsnn.errors import ConfigError
 from simsnn.workload.operation import Gemm, GemmOperation, Operand, Pass
 
 EDGE_SHAPES = [(1, 1, 1), (1, 7, 1), (7, 1, 1), (1, 1, 7), (13, 11, 7), (4, 6, 3), (3, 4, 6), (2, 2, 2), (29, 31, 23)]
@@ -79,6 +80,13 @@ def test_accumulator_overflow_is_reported_and_wraps(flow: Dataflow, width: int) 
     wrapped = (exact + (1 << (width - 1))) % (1 << width) - (1 << (width - 1))
     assert run.overflows(width)
     assert np.array_equal(run.outputs[0], wrapped)
+    with pytest.raises(ConfigError, match="overflows acc_width") as caught:
+        SystolicEngine(plan.config).reference(plan, [(left, right)])
+    enough = int(caught.value.remedy.split()[3])
+    wide = bare_plan(config(3, 3, acc_width=f"{enough} bit"), 4, 9, 4, flow)
+    assert np.array_equal(SystolicEngine(wide.config).reference(wide, [(left, right)]).outputs[0], exact)
+    narrow = bare_plan(config(3, 3, acc_width=f"{enough - 1} bit"), 4, 9, 4, flow)
+    assert run_plan(narrow, [(left, right)]).overflows(enough - 1)
     small = run_plan(plan, [(np.eye(4, 9, dtype=np.int64), np.ones((9, 4), np.int64))])
     assert not small.overflows(width)
     assert small.largest_magnitude == 1
