@@ -1,0 +1,217 @@
+"""The documentation says what is so: links, figures, commands, snippets, tables of names.
+
+Where README shows the output of a command, this output is made again and compared; after a change
+that moves numbers, paste the new output.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from simsnn.cli import main
+from simsnn.config.hardware import HardwareConfig
+from simsnn.config.loader import read_yaml
+from simsnn.config.resolve import build
+from simsnn.engines import ENGINES
+from simsnn.results.report import Report
+from simsnn.units import Dimension
+from tests.architecture.test_imports import FLOORS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+TOOL = ".venv/bin/simsnn "
+VARYING = ("quickstart  ", "activity: ", "written to ")
+"""Lines of a run's output that depend on the trained activity or on the folder."""
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text_of(page), re.M | re.S)
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        place = (page.parent / name).resolve() if name else page
+        assert place.exists(), f"{page.name} links to {target}"
+        assert place.is_relative_to(ROOT), f"{page.name} links out of the project: {target}"
+        assert not anchor or anchor in anchors(place), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_test_and_module_named_exists(page: Path) -> None:
+    for path in re.findall(r"`((?:tests|simsnn|configs)/[\w/*.]+?)`", text_of(page)):
+        if "NAME" in path or path.endswith(("/mac_unit.py", "/1")):
+            continue
+        assert any(ROOT.glob(path.rstrip("/"))), f"{page.name} names {path}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_yaml_snippet_parses(page: Path, tmp_path: Path) -> None:
+    for number, snippet in enumerate(blocks(page, "yaml")):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(snippet, encoding="utf-8")
+        assert read_yaml(path).tree
+
+
+def test_the_quickstart_excerpt_is_the_file() -> None:
+    (excerpt,) = blocks(ROOT / "README.md", "yaml")
+    kept = [re.sub(r"\s+#.*", "", line) for line in text_of(ROOT / "configs/experiments/quickstart.yaml").splitlines()]
+    for line in excerpt.splitlines():
+        assert line in kept, line
+
+
+def commands(page: Path) -> Iterator[tuple[list[str], list[str]]]:
+    """(words after the tool's name, output shown) of every command in a console block."""
+    for block in blocks(page, "console"):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            first, *shown = part.splitlines()
+            assert first.startswith(TOOL), f"{page.name} shows {first!r}"
+            yield shlex.split(first.removeprefix(TOOL)), shown
+
+
+def short(words: list[str]) -> list[str]:
+    """Validation takes minutes and is what many other tests do: here only its command line."""
+    return [*words, "--help"] if words[0] == "validate" else words
+
+
+def test_readme_commands_run_and_print_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+    found = list(commands(ROOT / "README.md"))
+    assert {words[0] for words, _ in found} >= {"run", "explain", "validate", "init", "list"}
+    for words, shown in found:
+        capsys.readouterr()
+        assert main(short(words)) == 0, words
+        if not shown:
+            continue
+        printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+        wanted = [line.rstrip() for line in shown if not line.startswith(VARYING)]
+        assert [line for line in printed if not line.startswith(VARYING)] == wanted, words
+
+
+def test_readme_refusal_is_the_real_message(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = blocks(ROOT / "README.md", "text")
+    first, *shown = block.splitlines()
+    assert main(shlex.split(first.removeprefix(f"$ {TOOL}"))) == 2
+    assert capsys.readouterr().err.splitlines() == shown
+
+
+def test_readme_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (snippet,) = blocks(ROOT / "README.md", "python")
+    exec(snippet, {})
+    assert "cycles" in capsys.readouterr().out
+
+
+def field_names(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[str]:
+    """Names, as a file writes them, of a model and of the models inside it."""
+    if model in seen:
+        return
+    seen.add(model)
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+        for inner in inner_models(field.annotation):
+            yield from field_names(inner, seen)
+
+
+def inner_models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()) + getattr(annotation, "__metadata__", ()):
+        yield from inner_models(argument)
+
+
+def contract_words() -> set[str]:
+    words = re.findall(r"`([^`]+)`", text_of(ROOT / "docs" / "contracts.md"))
+    return {name for word in words for name in re.findall(r"\w+", word)}
+
+
+def test_contracts_name_every_field_of_a_report() -> None:
+    names = set(field_names(Report, set()))
+    assert {"total_cycles", "sram_bank", "read_bytes", "config_sha256"} <= names
+    assert names <= contract_words()
+
+
+def test_contracts_name_every_key_of_an_experiment() -> None:
+    from simsnn.config.experiment import ExperimentConfig
+
+    seen: set[type[BaseModel]] = set()
+    names = set(field_names(ExperimentConfig, seen))
+    for _, engine in ENGINES:
+        names |= set(field_names(engine.config_type, seen))
+    assert {"acc_rows", "temporal_correlation", "detach_reset", "beta1", "port_shortage"} <= names
+    assert names <= contract_words(), sorted(names - contract_words())
+
+
+def test_contracts_name_every_unit_and_command() -> None:
+    page = text_of(ROOT / "docs" / "contracts.md")
+    words = set(re.findall(r"[\w/]+", page))
+    in_files = set(Dimension) - {Dimension.ENERGY, Dimension.AREA}
+    assert {unit for dimension in in_files for unit in dimension.accepted} - {"cycle"} <= words
+    from simsnn.cli import app
+
+    for command in app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__
+        assert re.search(rf"^\| `{name}\b", page, re.M), name
+
+
+def test_architecture_lists_the_floors_as_the_test_enforces_them() -> None:
+    rows = re.findall(r"^\| \d+ \| (.+) \|$", text_of(ROOT / "docs" / "architecture.md"), re.M)
+    shown = [tuple(re.findall(r"`([^`]+)`", row)) for row in rows]
+    assert shown == [tuple(name for name in floor if name != "__init__") for floor in FLOORS]
+
+
+def test_architecture_gives_a_reason_for_every_dependency() -> None:
+    project = text_of(ROOT / "pyproject.toml")
+    listed = re.search(r"^dependencies = \[(.*?)^\]", project, re.M | re.S)
+    assert listed
+    reasons = text_of(ROOT / "docs" / "architecture.md")
+    for name in re.findall(r'"([\w.-]+)[><=]', listed[1]):
+        assert re.search(rf"^\| [^|]*\b{re.escape(name)}\b", reasons, re.M), name
+
+
+def test_machines_keep_their_section_numbers() -> None:
+    numbers = re.findall(r"^## (\d+)\. ", text_of(ROOT / "docs" / "machines.md"), re.M)
+    assert numbers == [str(number) for number in range(1, 11)]
+
+
+def test_validation_states_the_comparisons_that_run() -> None:
+    from simsnn.commands.validate import CASES
+    from simsnn.validation.checks import checks
+    from simsnn.validation.scalesim import oracle_rows
+
+    against = [check for check in checks() if "scalesim" not in check.switches]
+    total = len(against) * CASES + len(oracle_rows())
+    systolic = sum(check.machine == "systolic" for check in against)
+    page, readme = text_of(ROOT / "docs" / "validation.md"), text_of(ROOT / "README.md")
+    assert f"Together {total:,} cases" in page
+    assert f"{systolic} settings x {CASES}" in page
+    assert f"{systolic} combinations of switches | {systolic * CASES:,} |" in readme
+    assert f"| {len(oracle_rows())} |" in readme
+
+
+def test_the_shipped_hardware_reads_as_documented() -> None:
+    document = read_yaml(ROOT / "configs" / "hardware" / "ws32.yaml")
+    assert build(HardwareConfig, document).arrays[0].kind == "systolic"
