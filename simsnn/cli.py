@@ -258,8 +258,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in words
     try:
-        code = app(args=words, standalone_mode=False, prog_name="simsnn")
-        return int(code or 0)
+        code = int(app(args=words, standalone_mode=False, prog_name="simsnn") or 0)
+        return _interrupted() if code == ExitCode.INTERRUPTED else code
     except SimsnnError as error:
         _report(error, as_json)
         return int(error.exit_code)

@@ -113,6 +113,9 @@ class Plan(Protocol):
     def leaves(self, chunk: int) -> tuple[Tile, ...]:
         """Output tiles that are complete when the chunk's results are."""
 
+    def holds(self, chunk: int) -> tuple[Tile, ...]:
+        """Tiles that occupy SRAM while a chunk runs without being moved: recurrent state."""
+
     def output_slots(self, chunk: int) -> tuple[int, int] | None:
         """First and last slot whose results are complete with a chunk; None where it completes no whole slot."""
 

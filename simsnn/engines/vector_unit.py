@@ -13,7 +13,7 @@ from typing import ClassVar
 from simsnn.energy.parts import AreaPart, AreaUnit
 from simsnn.engines.base import Dataflow, DatapathWidths, Refusal
 from simsnn.engines.vector_unit_config import VectorUnitConfig
-from simsnn.engines.vector_unit_plan import VectorPlan, cut_units
+from simsnn.engines.vector_unit_plan import VectorPlan, cut_units, most_pieces
 from simsnn.errors import UnsupportedOperation
 from simsnn.workload.operation import Operation, VectorOperation
 
@@ -53,8 +53,8 @@ class VectorUnit:
         """Largest number of chunks that an operation can be cut into."""
         return cut_units(self.config, operation)
 
-    def plan(self, operation: Operation, blocks: int = 1) -> VectorPlan:
-        """Cut an operation into ``blocks`` balanced chunks.
+    def plan(self, operation: Operation, blocks: int = 1, pieces: int = 1) -> VectorPlan:
+        """Cut an operation into ``blocks`` balanced chunks, and each into ``pieces`` across neurons or pixels.
 
         Raises
         ------
@@ -67,13 +67,17 @@ class VectorUnit:
         if refusal is not None or not isinstance(operation, VectorOperation):
             reason = refusal or Refusal("not a vector operation")
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
-        return VectorPlan(self.config, operation, blocks)
+        return VectorPlan(self.config, operation, blocks, pieces)
 
     def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[VectorPlan]:  # noqa: ARG002
         """Plans with ever more chunks, as many as there can be at last; the unit has one dataflow."""
-        most = self.most_blocks(operation) if isinstance(operation, VectorOperation) else 1
+        if not isinstance(operation, VectorOperation):
+            raise UnsupportedOperation(f"{self.name}: a vector unit does no matrix products")
+        most, pieces = self.most_blocks(operation), most_pieces(self.config, operation)
         for blocks in sorted({min(1 << power, most) for power in range(most.bit_length() + 1)}):
             yield self.plan(operation, blocks)
+        for count in sorted({min(4**power, pieces) for power in range(1, pieces.bit_length() + 1)} - {1}):
+            yield self.plan(operation, most, count)
 
     def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Hardware of the unit at a datapath and state width.

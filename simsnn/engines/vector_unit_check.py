@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simsnn.costs import Action, CycleBreakdown, OperandClass, OperationCounts
 from simsnn.engines.vector_unit import VectorUnit
 from simsnn.engines.vector_unit_config import VectorUnitConfig
-from simsnn.engines.vector_unit_plan import VectorPlan
+from simsnn.engines.vector_unit_plan import VectorPlan, most_pieces
 from simsnn.kernels.vector_unit import integer_leaky_values
 from simsnn.reference.vector_unit import DRAIN, RELOAD, STALL, STREAM, run_vector_unit
 from simsnn.workload.operation import Operand, Pass, TaskPart, VectorOperation
@@ -65,7 +65,9 @@ def draw_case(rng: np.random.Generator, order: Order, *, reverse: bool, waits: b
         name="vector0", lanes=lanes, ops_per_cycle=per_cycle, pipeline_cycles=pipeline, order=order, block_slots=block
     )
     operation = recurrent_operation(batch, neurons, steps, arithmetic, reverse=reverse)
-    plan = VectorUnit(config).plan(operation, int(rng.integers(1, batch + 1)))
+    blocks = int(rng.integers(1, batch + 1))
+    pieces = int(rng.integers(1, most_pieces(config, operation) + 1)) if blocks == batch else 1
+    plan = VectorUnit(config).plan(operation, blocks, pieces)
     gaps = rng.integers(0, 40, plan.chunk_count) * int(waits)
     ready = tuple(int(edge) for edge in np.cumsum(gaps))
     currents = rng.integers(-8, 24, (steps, operation.elements), dtype=np.int64)

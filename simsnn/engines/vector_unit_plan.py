@@ -59,6 +59,13 @@ def cut_units(config: VectorUnitConfig, operation: VectorOperation) -> int:
     return operation.slots if operation.steps == 1 else max(1, operation.slots // operation.timesteps)
 
 
+def most_pieces(config: VectorUnitConfig, operation: VectorOperation) -> int:
+    """Pieces of the smallest chunk, each of at least one issue slot; weights are cut into blocks alone."""
+    if _is_weights(operation) or operation.slots == 1:
+        return 1
+    return max(1, -(-(operation.elements // cut_units(config, operation)) // config.lanes))
+
+
 def _is_weights(operation: VectorOperation) -> bool:
     return operation.slots == 1 and operation.part in _WEIGHTS
 
@@ -78,6 +85,9 @@ class VectorPlan:
         slots where nothing recurs and there are more chunks than samples), else by whole issue
         slots: k of the ceil(N / lanes) slots get at most k * lanes elements, so that cutting
         weights adds no issue.
+    pieces : int
+        Cuts of each chunk across its neurons or pixels, by whole issue slots, for samples that
+        are too large; only where ``blocks`` is the most there can be.
 
     Raises
     ------
@@ -88,9 +98,15 @@ class VectorPlan:
     config: VectorUnitConfig
     operation: VectorOperation
     blocks: int = 1
+    pieces: int = 1
 
     def __post_init__(self) -> None:
         most = cut_units(self.config, self.operation)
+        if self.pieces > 1 and (self.blocks < most or self.pieces > most_pieces(self.config, self.operation)):
+            most = most_pieces(self.config, self.operation)
+            levers = ("as many blocks as there can be", "fewer pieces")
+            message = f"{self.operation.layer} {self.operation.part} cannot be cut so finely"
+            raise CapacityError(message, demand=self.pieces, bound=most, unit="pieces", levers=levers)
         if not 1 <= self.blocks <= most:
             task = f"{self.operation.layer} {self.operation.pass_} {self.operation.part}"
             levers = ("a larger buffer, so that fewer chunks do", "a larger batch")
@@ -122,12 +138,20 @@ class VectorPlan:
     def chunk_elements(self) -> tuple[int, ...]:
         """Elements of one step in each chunk; they add up to the operation's."""
         bounds = [self.operation.elements * unit // self._units for unit in self._unit_bounds]
-        return tuple(after - before for before, after in pairwise(bounds))
+        blocks = [after - before for before, after in pairwise(bounds)]
+        if self.pieces == 1:
+            return tuple(blocks)
+        return tuple(stop - start for size in blocks for start, stop in pairwise(self._piece_bounds(size)))
+
+    def _piece_bounds(self, size: int) -> tuple[int, ...]:
+        """Element bounds of the pieces of a block of ``size`` elements."""
+        slots = -(-size // self.config.lanes)
+        return tuple(min(size, self.config.lanes * bound) for bound in balanced_cut(slots, self.pieces))
 
     @property
     def chunk_count(self) -> int:
         """Number of chunks."""
-        return self.blocks
+        return self.blocks * self.pieces
 
     def issue_slots(self, chunk: int) -> int:
         """Issue slots n of one step of a chunk: ceil(elements / lanes)."""
@@ -149,12 +173,19 @@ class VectorPlan:
 
     def leaves(self, chunk: int) -> tuple[Tile, ...]:
         """Tiles complete with a chunk; an operand that cannot be cut is complete with the last one."""
-        last = chunk == self.blocks - 1
+        last = chunk == self.chunk_count - 1
         return tuple(self._tile(o, chunk) for o in self.operation.writes if last or self._cuts(o))
 
+    def holds(self, chunk: int) -> tuple[Tile, ...]:
+        """Recurrent state in the state buffer while ``t_outer`` runs; ``t_inner`` keeps it in the lanes."""
+        if not self.operation.state_bits or self.config.order == "t_inner":
+            return ()
+        name = f"{self.operation.layer}.{self.operation.pass_}.state"
+        return (Tile(name, self.state_role, (chunk,), self.state_bytes(chunk)),)
+
     def output_slots(self, chunk: int) -> tuple[int, int] | None:
-        """Slots that a chunk completes; None for weights."""
-        if self.operation.slots == 1:
+        """Slots that a chunk completes; None for weights, and where a chunk is a piece of a slot."""
+        if self.operation.slots == 1 or self.pieces > 1:
             return None
         first, end = (self.operation.slots * unit // self._units for unit in self._unit_bounds[chunk : chunk + 2])
         return first, end - 1
@@ -167,14 +198,24 @@ class VectorPlan:
     def _tile(self, operand: Operand, chunk: int) -> Tile:
         if not self._cuts(operand):
             return Tile(operand.tensor, operand.role, (0, operand.slots), operand.bytes)
-        bounds = self._unit_bounds[chunk : chunk + 2]
+        block, piece = divmod(chunk, self.pieces)
+        bounds = self._unit_bounds[block : block + 2]
         if not _is_weights(self.operation):
             start, end = (operand.slots * unit // self._units for unit in bounds)
-            return Tile(operand.tensor, operand.role, (start, end), (end - start) * operand.slot_bytes)
+            size = (end - start) * operand.slot_bytes
+            if self.pieces == 1:
+                return Tile(operand.tensor, operand.role, (start, end), size)
+            return self._piece(Tile(operand.tensor, operand.role, (start, end), size), chunk - piece, piece)
         # weights: element ranges; rounding the cumulative bits keeps the sum of the pieces exact
         start, end = (operand.elements * unit // self._units for unit in bounds)
         first, last = ((element * operand.bits + 7) // 8 for element in (start, end))
         return Tile(operand.tensor, operand.role, (start, end), last - first)
+
+    def _piece(self, whole: Tile, first_chunk: int, piece: int) -> Tile:
+        """The share of one piece; rounding the cumulative bytes keeps the sum of the pieces exact."""
+        elements = sum(self.chunk_elements[first_chunk : first_chunk + self.pieces])
+        start, stop = (whole.bytes * bound // elements for bound in self._piece_bounds(elements)[piece : piece + 2])
+        return Tile(whole.tensor, whole.role, (*whole.key, piece), stop - start)
 
     @property
     def state_role(self) -> OperandClass:
@@ -206,7 +247,7 @@ class VectorPlan:
     def formula(self) -> str:
         """Issue slots, interval and latency with their numbers, and what they add up to."""
         operation, config = self.operation, self.config
-        slots = sum(self.issue_slots(chunk) for chunk in range(self.blocks))
+        slots = sum(self.issue_slots(chunk) for chunk in range(self.chunk_count))
         parts = self.cost().cycles
         return (
             f"n = {slots:,} issue slots of {config.lanes} lanes for {operation.elements:,} elements,"
@@ -233,7 +274,7 @@ class VectorPlan:
         demand = [PortDemand(o.role, self._per_issue(o.elements, done), 0, o.bits) for o in reads if o.elements]
         demand += [PortDemand(o.role, 0, self._per_issue(o.elements, done), o.bits) for o in writes if o.elements]
         if self.operation.state_bits and self.config.order == "t_outer":
-            width = min(self.config.lanes, self.operation.elements)
+            width = -(-min(self.config.lanes, self.operation.elements) // self.interval)
             demand.append(PortDemand(self.state_role, width, width, self.operation.state_bits))
         return tuple(demand)
 
@@ -277,7 +318,7 @@ class VectorPlan:
     def cost(self) -> EngineCost:
         """Cycles with nothing to wait for, action counts, and what is approximate."""
         state = self.start()
-        for chunk in range(self.blocks):
+        for chunk in range(self.chunk_count):
             self.advance(state, chunk, 0)
         return EngineCost(self.parts(state), self.actions(), approximations=self._approximations())
 
@@ -301,6 +342,8 @@ class VectorPlan:
         return ActionCounts.of(*pairs)
 
     def _approximations(self) -> tuple[str, ...]:
+        if self.operation.part is TaskPart.POOL and self.pieces > 1:
+            return ("vector unit: a pooling window across two pieces of a map is fetched once",)
         if self.operation.part is TaskPart.SCATTER:
             return ("vector unit: scatter-adds to one address closer than the pipeline latency are not held back",)
         if self.operation.part in _REDUCING:

@@ -104,7 +104,8 @@ def test_state_is_touched_every_step_or_once():
     assert outer.actions().get("lane", Action.REGISTER_WRITE) == 240 * 5
     assert outer.actions().get("lane", Action.ADD) == 240 * 5
     roles = [(d.role, d.reads_per_edge, d.writes_per_edge) for d in outer.port_demand()]
-    assert roles == [(OperandClass.CURRENTS, 8, 0), (OperandClass.SPIKES, 0, 8), (OperandClass.MEMBRANE, 8, 8)]
+    # eight lanes take their operands over the three edges of an issue
+    assert roles == [(OperandClass.CURRENTS, 3, 0), (OperandClass.SPIKES, 0, 3), (OperandClass.MEMBRANE, 3, 3)]
     assert len(inner.port_demand()) == 2
     assert outer.state_bytes(0) == 80
 
@@ -112,7 +113,7 @@ def test_state_is_touched_every_step_or_once():
 def test_pooling_asks_for_its_whole_window_per_issue():
     unit = VectorUnit(VectorUnitConfig(name="v", lanes=8, ops_per_cycle=3, pipeline_cycles=1, order="t_outer"))
     read, write = unit.plan(pooling_operation(6, 3)).port_demand()
-    assert (read.reads_per_edge, write.writes_per_edge) == (32, 8)
+    assert (read.reads_per_edge, write.writes_per_edge) == (32, 8)  # II = 1
 
 
 def test_an_operand_without_slots_is_whole_in_every_chunk_and_done_with_the_last():
@@ -122,7 +123,7 @@ def test_an_operand_without_slots_is_whole_in_every_chunk_and_done_with_the_last
     x = Operand("norm.input", OperandClass.CURRENTS, 600, 16, slots=6)
     counts = OperationCounts(add=1, multiply=1)
     operation = VectorOperation(
-        "norm", Pass.F, TaskPart.NORMALISATION, 600, 1, counts, 16, (x, scale), (total,), slots=6, timesteps=3
+        "norm", Pass.F, TaskPart.STATISTICS, 600, 1, counts, 16, (x, scale), (total,), slots=6, timesteps=3
     )
     plan = unit.plan(operation, 2)
     assert [[t.bytes for t in plan.needs(c)] for c in (0, 1)] == [[600, 20], [600, 20]]
