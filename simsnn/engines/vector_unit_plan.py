@@ -16,7 +16,7 @@ cycles, parts, counts) and ``tests/property/test_vector_unit.py``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -47,6 +47,13 @@ class StateAccess:
 def balanced_cut(units: int, blocks: int) -> tuple[int, ...]:
     """Bounds of ``blocks`` consecutive runs of ``units``, whose sizes differ by at most one."""
     return tuple(units * block // blocks for block in range(blocks + 1))
+
+
+@cache
+def piece_bounds(size: int, lanes: int, pieces: int) -> tuple[int, ...]:
+    """Bounds of ``pieces`` runs of ``size`` elements, cut at whole issue slots of ``lanes``."""
+    slots = -(-size // lanes)
+    return tuple(min(size, lanes * bound) for bound in balanced_cut(slots, pieces))
 
 
 def cut_units(config: VectorUnitConfig, operation: VectorOperation) -> int:
@@ -145,8 +152,7 @@ class VectorPlan:
 
     def _piece_bounds(self, size: int) -> tuple[int, ...]:
         """Element bounds of the pieces of a block of ``size`` elements."""
-        slots = -(-size // self.config.lanes)
-        return tuple(min(size, self.config.lanes * bound) for bound in balanced_cut(slots, self.pieces))
+        return piece_bounds(size, self.config.lanes, self.pieces)
 
     @property
     def chunk_count(self) -> int:
@@ -213,7 +219,9 @@ class VectorPlan:
 
     def _piece(self, whole: Tile, first_chunk: int, piece: int) -> Tile:
         """The share of one piece; rounding the cumulative bytes keeps the sum of the pieces exact."""
-        elements = sum(self.chunk_elements[first_chunk : first_chunk + self.pieces])
+        block = first_chunk // self.pieces
+        bounds = (self.operation.elements * unit // self._units for unit in self._unit_bounds[block : block + 2])
+        elements = -(next(bounds) - next(bounds))
         start, stop = (whole.bytes * bound // elements for bound in self._piece_bounds(elements)[piece : piece + 2])
         return Tile(whole.tensor, whole.role, (*whole.key, piece), stop - start)
 

@@ -60,9 +60,10 @@ def _map_one(item: Placed, machine: Machine, users: tuple[frozenset[int], ...]) 
     operation, placement = item.operation, item.placement
     engine = machine.engines[placement.engine]
     shares = Shares.of(machine, users, placement.engine)
-    choice = choose(operation, engine.candidates(operation, placement.dataflow), machine, shares)
+    options = tuple(engine.candidates(operation, placement.dataflow))
+    choice = choose(operation, options, machine, shares)
     across = across_roles(operation, placement.dataflow, getattr(engine, "config", None))
-    return MappedOperation(operation, placement, choice, across, slowdown(choice.plan, machine, across))
+    return MappedOperation(operation, placement, options, choice, across, slowdown(choice.plan, machine, across))
 
 
 def sram_users(pairs: tuple[Placed, ...], machine: Machine) -> tuple[frozenset[int], ...]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from simsnn.engines.base import Plan
 from simsnn.mapping.blocking import MOST_CHUNKS, Choice, Shares, fits
 from simsnn.mapping.machine import Machine
-from simsnn.mapping.transfers import chunk_moves
+from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
 from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
 
@@ -49,58 +49,92 @@ def linked_tensor(producer: Operation, consumer: Operation) -> str | None:
 
 
 def candidates(
-    first: Iterator[Plan],
-    second: Iterator[Plan],
+    first: tuple[Plan, ...],
+    second: tuple[Plan, ...],
     tensor: str,
     machine: Machine,
     shares: tuple[Shares, Shares],
 ) -> Iterator[Fused]:
     """Pairs of plans that are cut at the same samples and fit."""
     resident = frozenset({tensor})
-    followers = [Choice(plan, chunk_moves(plan, machine, resident, elsewhere=resident), 0) for plan in second]
-    followers = [choice for choice in followers if fits(choice.moves, shares[1])]
+    followers = [Follower(plan, tensor) for plan in second if _by_slots(plan)]
+    theirs: dict[int, tuple[ChunkMoves, ...]] = {}
     for plan in first:
         if plan.chunk_count > MOST_CHUNKS:
             continue
-        moves = None
-        for choice in followers:
-            if choice.plan.chunk_count > plan.chunk_count:
-                continue
-            group = chunk_groups(plan, choice.plan, tensor)
+        finished = completions(plan, tensor)
+        moves: tuple[ChunkMoves, ...] | None = None
+        for index, follower in enumerate(followers):
+            group = chunk_groups(finished, follower.wanted)
             if group is None:
                 continue
+            if index not in theirs:
+                theirs[index] = chunk_moves(follower.plan, machine, resident, elsewhere=resident)
             moves = moves if moves is not None else chunk_moves(plan, machine, resident)
-            if fits(moves, shares[0]):
-                yield Fused(Choice(plan, moves, 0), choice, group)
+            if fits(moves, shares[0]) and fits(theirs[index], shares[1]):
+                yield Fused(Choice(plan, moves, 0), Choice(follower.plan, theirs[index], 0), group)
 
 
-def chunk_groups(producer: Plan, consumer: Plan, tensor: str) -> tuple[int, ...] | None:
+def _by_slots(plan: Plan) -> bool:
+    """True for a plan whose chunks are whole slots, and not too many."""
+    return plan.chunk_count <= MOST_CHUNKS and plan.output_slots(0) is not None
+
+
+Slots = tuple[int, int, int]
+"""First slot, end slot, bytes of the tensor."""
+
+
+class Follower:
+    """A way to cut the consumer, with the slots that each of its chunks reads."""
+
+    def __init__(self, plan: Plan, tensor: str) -> None:
+        self.plan = plan
+        self.wanted = tuple(_slots_read(plan, chunk, tensor) for chunk in range(plan.chunk_count))
+
+
+def completions(plan: Plan, tensor: str) -> tuple[Slots | None, ...]:
+    """Per chunk of the producer: nothing (0 bytes), the slots it completes, or None where they are no whole slots."""
+    found: list[Slots | None] = []
+    for chunk in range(plan.chunk_count):
+        finished = sum(tile.bytes for tile in plan.leaves(chunk) if tile.tensor == tensor)
+        slots = plan.output_slots(chunk) if finished else (0, -1)
+        found.append(None if slots is None else (slots[0], slots[1] + 1, finished))
+    return tuple(found)
+
+
+def chunk_groups(finished: tuple[Slots | None, ...], wanted: tuple[Slots, ...]) -> tuple[int, ...] | None:
     """Chunk of the consumer for every chunk of the producer, or None where they do not meet.
 
     The producer's chunks must fall, in order, into runs that complete exactly the slots that one
     chunk of the consumer reads.
+
+    Parameters
+    ----------
+    finished : tuple
+        What each chunk of the producer completes, see :func:`completions`.
+    wanted : tuple
+        What each chunk of the consumer reads.
     """
-    wanted = [_slots_read(consumer, chunk, tensor) for chunk in range(consumer.chunk_count)]
+    if len(wanted) > len(finished):
+        return None
     group: list[int] = []
     current, done = 0, 0
-    for chunk in range(producer.chunk_count):
-        if current == len(wanted):
+    for made in finished:
+        if made is None or current == len(wanted):
             return None
         start, stop, size = wanted[current]
         group.append(current)
-        finished = sum(tile.bytes for tile in producer.leaves(chunk) if tile.tensor == tensor)
-        if not finished:
+        if not made[2]:
             continue
-        slots = producer.output_slots(chunk)
-        if slots is None or not start <= slots[0] <= slots[1] < stop:
+        if not start <= made[0] <= made[1] <= stop:
             return None
-        done += finished
+        done += made[2]
         if done == size:
             current, done = current + 1, 0
     return tuple(group) if current == len(wanted) else None
 
 
-def _slots_read(plan: Plan, chunk: int, tensor: str) -> tuple[int, int, int]:
+def _slots_read(plan: Plan, chunk: int, tensor: str) -> Slots:
     """(first slot, end slot, bytes) of the tensor that a chunk of vector work reads."""
     for tile in plan.needs(chunk):
         if tile.tensor == tensor:

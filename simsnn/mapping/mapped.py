@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simsnn.costs import OperandClass
+from simsnn.engines.base import Plan
 from simsnn.mapping.blocking import Choice
 from simsnn.mapping.fusion import Fused
 from simsnn.mapping.place import Placement
@@ -27,6 +28,8 @@ class MappedOperation:
     ----------
     operation, placement : Operation, Placement
         What runs where.
+    options : tuple of Plan
+        Every way to cut it that was considered.
     choice : Choice
         How it is cut, and what each chunk moves.
     across : frozenset of OperandClass
@@ -43,6 +46,7 @@ class MappedOperation:
 
     operation: Operation
     placement: Placement
+    options: tuple[Plan, ...]
     choice: Choice
     across: frozenset[OperandClass]
     slowdown: int

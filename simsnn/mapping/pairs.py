@@ -58,13 +58,11 @@ def _best(
     producer: MappedOperation, consumer: MappedOperation, machine: Machine, users: tuple[frozenset[int], ...]
 ) -> Fused | None:
     """Fastest fused way of a pair alone on the machine, or None where apart is faster."""
-    engines = machine.engines
     tensor = linked_tensor(producer.operation, consumer.operation)
     assert tensor is not None
-    first, second = engines[producer.placement.engine], engines[consumer.placement.engine]
     pairs = candidates(
-        first.candidates(producer.operation, producer.placement.dataflow),
-        second.candidates(consumer.operation, consumer.placement.dataflow),
+        producer.options,
+        consumer.options,
         tensor,
         machine,
         (

@@ -46,7 +46,11 @@ def chunk_moves(
         fresh = [tile for tile in needs if (tile.tensor, tile.key) not in before and tile.tensor not in resident]
         out = [tile for tile in leaves if tile.tensor not in resident]
         moves.append(
-            ChunkMoves(_merge(fresh, machine), _merge(out, machine), _occupied((*needs, *leaves, *plan.holds(chunk)), machine, elsewhere))
+            ChunkMoves(
+                _merge(fresh, machine),
+                _merge(out, machine),
+                _occupied((*needs, *leaves, *plan.holds(chunk)), machine, elsewhere),
+            )
         )
         before = frozenset((tile.tensor, tile.key) for tile in needs)
     return tuple(moves)
