@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from simsnn.config.hardware import HardwareConfig
 from simsnn.config.quantities import Count, Index, Name, StrictModel, WidthBits, written
 from simsnn.engines.systolic_config import Dataflow
+from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.schedule.registry import ScheduleConfig
 from simsnn.training.config import ActivityConfig
 from simsnn.training.optimizer import OptimizerConfig
@@ -114,6 +115,6 @@ class ExperimentConfig(StrictModel):
     """Update rule of pass U where no training names one; plain gradient descent when left out."""
     hardware: HardwareConfig
     mapping: MappingConfig
-    schedule: ScheduleConfig
+    schedule: ScheduleConfig = LayerByLayer()
     simulation: SimulationConfig = SimulationConfig()
     energy: EnergyConfig = EnergyConfig()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from simsnn.config.hardware import HardwareConfig
 from simsnn.costs import OperandClass
@@ -42,6 +43,11 @@ class Machine:
         srams = tuple(Sram(sram) for sram in config.srams)
         return cls(config, engines, srams, FixedRateDram.of(config.dram, config.clock))
 
+    @cached_property
+    def _holder(self) -> dict[OperandClass, int]:
+        """SRAM of every operand class that one holds; asked for every tile of every chunk."""
+        return {role: index for index, sram in enumerate(self.srams) for role in sram.config.holds}
+
     def engine_index(self, name: str, path: str) -> int:
         """Index of an engine by name; the error names the place in ``mapping``."""
         names = tuple(engine.name for engine in self.engines)
@@ -58,9 +64,9 @@ class Machine:
 
     def sram_of(self, role: OperandClass) -> int:
         """Index of the SRAM that holds an operand class; an error where none does."""
-        for index, sram in enumerate(self.srams):
-            if role in sram.config.holds:
-                return index
+        index = self._holder.get(role)
+        if index is not None:
+            return index
         raise ConfigError(
             f"no SRAM of {self.config.name} holds {role.value}",
             where=Where(path="hardware.srams"),

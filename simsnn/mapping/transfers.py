@@ -13,6 +13,9 @@ from simsnn.engines.base import Plan, Tile
 from simsnn.mapping.machine import Machine
 from simsnn.schedule.graph import Transfer
 
+TileKey = tuple[str, tuple[int, ...]]
+"""Tensor and piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkMoves:
@@ -37,40 +40,33 @@ def chunk_moves(
     resident : frozenset of str
         Tensors that pass through SRAM between two tasks: neither loaded nor stored.
     elsewhere : frozenset of str
-        Those of them whose room is counted with the other task.
+        Those of them whose room is counted with the other task. A tile that is read and written
+        in place takes room once.
     """
     moves = []
-    before: frozenset[tuple[str, tuple[int, ...]]] = frozenset()
+    before: frozenset[TileKey] = frozenset()
     for chunk in range(plan.chunk_count):
         needs, leaves = plan.needs(chunk), plan.leaves(chunk)
-        fresh = [tile for tile in needs if (tile.tensor, tile.key) not in before and tile.tensor not in resident]
+        named = {(tile.tensor, tile.key): tile for tile in needs}
+        fresh = [tile for key, tile in named.items() if key not in before and key[0] not in resident]
         out = [tile for tile in leaves if tile.tensor not in resident]
-        moves.append(
-            ChunkMoves(
-                _merge(fresh, machine),
-                _merge(out, machine),
-                _occupied((*needs, *leaves, *plan.holds(chunk)), machine, elsewhere),
-            )
-        )
-        before = frozenset((tile.tensor, tile.key) for tile in needs)
+        present = named | {(tile.tensor, tile.key): tile for tile in (*leaves, *plan.holds(chunk))}
+        occupies = [0] * len(machine.srams)
+        for key, tile in present.items():
+            if key[0] not in elsewhere:
+                occupies[machine.sram_of(tile.role)] += tile.bytes
+        moves.append(ChunkMoves(_merge(fresh, machine), _merge(out, machine), tuple(occupies)))
+        before = frozenset(named)
     return tuple(moves)
 
 
 def _merge(tiles: list[Tile], machine: Machine) -> tuple[Transfer, ...]:
     """One transfer per operand class, in first-met order."""
+    if len(tiles) == 1:
+        tile = tiles[0]
+        return (Transfer(tile.role, machine.sram_of(tile.role), tile.bytes),) if tile.bytes else ()
     total: dict[OperandClass, int] = {}
     for tile in tiles:
         if tile.bytes:
             total[tile.role] = total.get(tile.role, 0) + tile.bytes
     return tuple(Transfer(role, machine.sram_of(role), size) for role, size in total.items())
-
-
-def _occupied(tiles: tuple[Tile, ...], machine: Machine, elsewhere: frozenset[str]) -> tuple[int, ...]:
-    """Bytes per SRAM; a tile that is read and written in place counts once."""
-    sizes = [0] * len(machine.srams)
-    seen: set[tuple[str, tuple[int, ...]]] = set()
-    for tile in tiles:
-        if (tile.tensor, tile.key) not in seen and tile.tensor not in elsewhere:
-            seen.add((tile.tensor, tile.key))
-            sizes[machine.sram_of(tile.role)] += tile.bytes
-    return tuple(sizes)

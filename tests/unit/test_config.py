@@ -91,7 +91,7 @@ def test_bad_values_name_their_file_line_and_path(
         assert error.nearest == nearest
 
 
-@pytest.mark.parametrize("key", ["network", "hardware", "mapping", "schedule", "name", "schema"])
+@pytest.mark.parametrize("key", ["network", "hardware", "mapping", "name", "schema"])
 def test_a_missing_key_is_named(files: Path, key: str) -> None:
     source = files / "experiments" / "quickstart.yaml"
     kept, skipping = [], False
