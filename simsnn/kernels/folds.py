@@ -12,7 +12,7 @@ predecessor (primed), h = r + c - 2:
 
 A fold may be cut into M-tiles (``ws``, ``is``): a tile continues the stream when its operand is
 ready, without reload or refill. Runs of equal folds collapse: from the second fold on, the
-interval is constant, because a' >= L' + r' makes Lmin the binding term. Whole loop nests
+interval is constant. The load port never delays a load: L' + r' <= a' <= Lmin. Whole loop nests
 collapse as well: the recurrence does not depend on absolute time, so once the state relative
 to the last start repeats from one iteration to the next, all further iterations are the same.
 
@@ -88,7 +88,8 @@ def start_stationary(state: Ints, rows: int, columns: int, ready_load: int, read
     before_rows, before_columns = state[ROWS], state[COLUMNS]
     depth, before_depth = rows + columns - 2, before_rows + before_columns - 2
     streamed = state[ISSUE_END] - state[FIRST]
-    free = max(state[FIRST] + shadow_offset(before_rows, before_columns, streamed, machine), state[LOAD] + before_rows)
+    # the load port is free as well by then: L' + r' <= a'
+    free = state[FIRST] + shadow_offset(before_rows, before_columns, streamed, machine)
     state[LOAD] = max(free, ready_load)
     wires = state[ISSUE_END] + max(0, before_depth - depth, before_rows - rows)
     inside = max(free + rows, wires)
@@ -138,8 +139,6 @@ def step_folds(
         state[LOAD] = first + (count - 2) * interval + shadow_offset(rows, columns, stream, machine)
         state[RELOAD] += (count - 1) * (interval - stream)
         first += (count - 1) * interval
-    if machine[OUTPUT_STATIONARY]:
-        state[LOAD] = first
     state[STARTED] = 1
     state[FIRST] = first
     state[ISSUE_END] = first + stream
@@ -200,7 +199,6 @@ def same_position(state: Ints, before: Ints) -> bool:
         before[STARTED] == state[STARTED]
         and before[ROWS] == state[ROWS]
         and before[COLUMNS] == state[COLUMNS]
-        and before[FIRST] - before[LOAD] == state[FIRST] - state[LOAD]
         and before[ISSUE_END] - before[FIRST] == state[ISSUE_END] - state[FIRST]
     )
 
