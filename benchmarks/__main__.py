@@ -32,10 +32,12 @@ def main(names: list[str]) -> int:
     width = max(shutil.get_terminal_size().columns, 150)
     console = Console(width=width)
     show(outcomes, console)
-    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    cores, load = len(os.sched_getaffinity(0)), max(outcome.load_average for outcome in outcomes)
     console.print(f"{sum(o.met for o in outcomes)} of {len(outcomes)} goals met", highlight=False)
     if load > cores:
-        warning = f"load average {load:.1f} on {cores} cores: figures are wall times and too slow by what others ran"
+        warning = (
+            f"load average up to {load:.1f} on {cores} cores: figures are wall times and too slow by what others ran"
+        )
         console.print(warning, highlight=False, soft_wrap=True)
     if not names:
         write_latest(outcomes)
@@ -46,9 +48,10 @@ def main(names: list[str]) -> int:
 def _outcome(name: str, goal: Goal, benchmark: Benchmark, errors: Console) -> Outcome:
     with errors.status(f"{name}: {goal.what}"):
         try:
-            return Outcome(name, goal, benchmark())
+            measurement = benchmark()
         except (NotMeasured, SimsnnError) as error:
-            return Outcome(name, goal, Measurement(None, note=f"not measured: {error}"))
+            measurement = Measurement(None, note=f"not measured: {error}")
+    return Outcome(name, goal, measurement, os.getloadavg()[0])
 
 
 if __name__ == "__main__":

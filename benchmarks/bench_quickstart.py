@@ -16,7 +16,7 @@ from statistics import median
 
 from benchmarks.child import ChildRun, run_child
 from benchmarks.console import simsnn_command
-from benchmarks.measurement import Measurement, Yardstick
+from benchmarks.measurement import Measurement, NotMeasured, Yardstick
 from simsnn.kernels.compiler import source_digest
 from simsnn.paths import CACHE_VARIABLE, cache_root
 
@@ -83,8 +83,13 @@ def _run(folder: Path) -> ChildRun:
 
 
 def _run_training(folder: Path) -> ChildRun:
-    shutil.rmtree(folder / "cache" / "activity")
-    return _run(folder)
+    """A run that finds no activity and must therefore store one."""
+    activity = folder / "cache" / "activity"
+    shutil.rmtree(activity, ignore_errors=True)
+    run = _run(folder)
+    if not activity.is_dir():
+        raise NotMeasured("the run that should train stored no activity")
+    return run
 
 
 def _seconds(runs: tuple[ChildRun, ...]) -> float:

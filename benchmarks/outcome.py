@@ -29,15 +29,20 @@ class OutcomeRow(TypedDict):
     yardstick_value: float | None
     ratio: float | None
     note: str
+    load_average: float
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One benchmark, what it should reach and what it reached."""
+    """One benchmark, what it should reach, what it reached, and how busy the machine was then.
+
+    Figures are wall times: with more runnable processes than cores they are too slow.
+    """
 
     id: str
     goal: Goal
     measurement: Measurement
+    load_average: float
 
     @property
     def met(self) -> bool:
@@ -58,6 +63,7 @@ class Outcome:
             yardstick_value=yardstick.value if yardstick else None,
             ratio=self.measurement.ratio,
             note=self.measurement.note,
+            load_average=round(self.load_average, 2),
         )
 
 

@@ -43,12 +43,15 @@ def test_goal_is_met_on_its_side(direction: Direction, value: float | None, met:
 def test_latest_json_has_the_contracted_keys(tmp_path: Path) -> None:
     measured = Measurement(1.0, Yardstick("other", 4.0), "small")
     path = tmp_path / "latest.json"
-    write_latest([Outcome("a", GOAL, measured), Outcome("b", GOAL, Measurement(None, note="no network"))], path)
+    write_latest(
+        [Outcome("a", GOAL, measured, 0.5), Outcome("b", GOAL, Measurement(None, note="no network"), 3.0)], path
+    )
     first, second = json.loads(path.read_text())
     contracted = {"id": "a", "value": 1.0, "unit": "s", "goal": 2.0, "direction": "lower", "met": True}
     assert {key: first[key] for key in contracted} == contracted
     assert (first["yardstick"], first["yardstick_value"], first["ratio"]) == ("other", 4.0, 0.25)
     assert (second["value"], second["met"], second["ratio"], second["note"]) == (None, False, None, "no network")
+    assert (first["load_average"], second["load_average"]) == (0.5, 3.0)
     assert list(tmp_path.iterdir()) == [path]
 
 
