@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.errors import ConfigError, TraceError, Where
@@ -21,6 +22,9 @@ from simsnn.workload.network import Network
 from simsnn.workload.operation import GemmOperation, Pass
 from simsnn.workload.step_tensors import UpdateRule
 from simsnn.workload.synthetic import LayerShape, SyntheticConfig, synthetic_activity
+
+if TYPE_CHECKING:
+    from simsnn.training.quantise import Rounding
 
 Progress = Callable[[str, int, int], None]
 _LOG = logging.getLogger(__name__)
@@ -126,11 +130,28 @@ def _trained(
 
     workload = experiment.workload
     trained = trained_activity(
-        network, config, workload.timesteps, workload.batch, workload.encoding, experiment.seed, report
+        network,
+        config,
+        workload.timesteps,
+        workload.batch,
+        workload.encoding,
+        experiment.seed,
+        report,
+        _rounding(experiment),
     )
     for warning in trained.activity.warnings():
         _LOG.warning("%s", warning)
     return ResolvedActivity(trained.activity, trained.steps_per_epoch, trained.from_cache)
+
+
+def _rounding(experiment: ExperimentConfig) -> Rounding | None:
+    """Widths to round values to, where the experiment asks for it."""
+    from simsnn.training.quantise import Rounding
+
+    precision = experiment.precision
+    if not precision.quantise:
+        return None
+    return Rounding(precision.input, precision.weight, precision.membrane, precision.gradient)
 
 
 def _layer_shape(network: Network, index: int) -> LayerShape:

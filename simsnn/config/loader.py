@@ -241,9 +241,13 @@ def override(document: Document, assignment: str) -> None:
     path_text, separator, value_text = assignment.partition("=")
     if not separator or not path_text.strip():
         raise ConfigError(f"--set {assignment!r} is not PATH=VALUE", value=assignment, remedy="--set workload.batch=16")
-    path = tuple(int(step) if step.isdigit() else step for step in path_text.strip().split("."))
+    path: tuple[str | int, ...] = tuple(int(step) if step.isdigit() else step for step in path_text.strip().split("."))
     value = parse_yaml(f"value: {value_text}", f"--set {assignment}")
     parsed = Document(value.tree["value"])
+    section, *rest = path
+    if section in PRESET_FOLDERS and rest in (["file"], ["preset"]):
+        # naming another file or preset replaces the whole section
+        path, parsed.tree = (section,), {str(rest[0]): parsed.tree}
     parsed.places = dict.fromkeys(_paths(parsed.tree), Where("", "--set", None))
     node: Any = document.tree
     for depth, step in enumerate(path[:-1]):

@@ -71,9 +71,11 @@ def _best(
         ),
     )
     best, fewest = None, _apart_cycles(producer, consumer, machine)
-    for fused in pairs:
-        if _at_least(fused, machine) >= fewest:
-            continue
+    # the most promising first, so that most of the others need no closer look
+    promising = sorted(((_at_least(fused, machine), i, fused) for i, fused in enumerate(pairs)), key=lambda p: p[:2])
+    for least, _, fused in promising:
+        if least >= fewest:
+            break
         cycles = _fused_cycles(producer, consumer, fused, machine)
         if cycles < fewest:
             best, fewest = fused, cycles

@@ -27,6 +27,7 @@ from simsnn.importers.npz import read_trace, write_trace
 from simsnn.paths import cache_root
 from simsnn.training.config import TrainConfig
 from simsnn.training.loop import EpochRecord, Progress, record, train
+from simsnn.training.quantise import Rounding
 from simsnn.training.recording import to_activity
 from simsnn.workload.activity import Activity, ActivityKind
 from simsnn.workload.encoding import Encoding
@@ -66,10 +67,16 @@ class TrainedActivity:
 
 
 def training_digest(
-    network: Network, config: TrainConfig, timesteps: int, batch: int, encoding: Encoding, seed: int
+    network: Network,
+    config: TrainConfig,
+    timesteps: int,
+    batch: int,
+    encoding: Encoding,
+    seed: int,
+    rounding: Rounding | None = None,
 ) -> str:
     """SHA-256 over everything that decides the trained activity; the network's name does not."""
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "input": [list(network.input_shape), asdict(network.input_format)],
         "layers": [_layer_content(layer) for layer in network.layers],
@@ -77,6 +84,8 @@ def training_digest(
         "training": [config.model_version, config.model_dump(mode="json")],
         "seed": seed,
     }
+    if rounding is not None:
+        content["rounding"] = asdict(rounding)
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -94,6 +103,7 @@ def trained_activity(
     encoding: Encoding,
     seed: int,
     progress: Progress | None = None,
+    rounding: Rounding | None = None,
 ) -> TrainedActivity:
     """Stored activity of this training, or train, record and store.
 
@@ -105,13 +115,13 @@ def trained_activity(
     ConfigError
         If data set, network, batch and record do not fit together.
     """
-    digest = training_digest(network, config, timesteps, batch, encoding, seed)
+    digest = training_digest(network, config, timesteps, batch, encoding, seed, rounding)
     folder = cache_root() / "activity" / digest
     stored = _load(folder)
     if stored is not None:
         return stored
-    model = train(network, config, timesteps, batch, encoding, seed, progress)
-    recording = record(network, config, timesteps, batch, encoding, seed, model.recorded)
+    model = train(network, config, timesteps, batch, encoding, seed, progress, rounding)
+    recording = record(network, config, timesteps, batch, encoding, seed, model.recorded, rounding)
     activity = to_activity(recording, network, model.recorded_accuracy)
     fresh = TrainedActivity(
         activity, model.history, model.accuracy, model.silent_layers, model.steps_per_epoch, from_cache=False

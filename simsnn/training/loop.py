@@ -24,6 +24,7 @@ from simsnn.training.loss import loss_function
 from simsnn.training.model import Model, State
 from simsnn.training.optimizer import Optimizer
 from simsnn.training.parameters import initial_parameters
+from simsnn.training.quantise import Rounding
 from simsnn.training.recording import Recording, record_step
 from simsnn.workload.encoding import Encoding, encode
 from simsnn.workload.network import Network
@@ -79,7 +80,14 @@ class TrainedModel:
 
 class _Trainer:
     def __init__(
-        self, network: Network, config: TrainConfig, timesteps: int, batch: int, encoding: Encoding, seed: int
+        self,
+        network: Network,
+        config: TrainConfig,
+        timesteps: int,
+        batch: int,
+        encoding: Encoding,
+        seed: int,
+        rounding: Rounding | None,
     ) -> None:
         self.config = config
         self.timesteps = timesteps
@@ -88,6 +96,7 @@ class _Trainer:
         self.seed = seed
         self.network = network
         self.model = Model(network, timesteps)
+        self.deployed = Model(network, timesteps, rounding=rounding)
         self.data: Dataset = load_dataset(config.dataset, network)
         self.check_batch()
 
@@ -150,9 +159,9 @@ class _Trainer:
         fired = [layer.neuron is None for layer in self.network.layers]
         for start in range(0, len(labels), size):
             x = self.encoded(images[start : start + size], rng)
-            tapes = self.model.forward(state.parameters, x, state.statistics, training=False)
+            tapes = self.deployed.forward(state.parameters, x, state.statistics, training=False)
             fired = [before or bool(tape.output.any()) for before, tape in zip(fired, tapes, strict=True)]
-            correct += int(np.sum(self.model.logits(tapes).argmax(axis=1) == labels[start : start + size]))
+            correct += int(np.sum(self.deployed.logits(tapes).argmax(axis=1) == labels[start : start + size]))
         silent = tuple(layer.name for layer, any_spike in zip(self.network.layers, fired, strict=True) if not any_spike)
         return correct / len(labels), silent
 
@@ -190,6 +199,7 @@ def train(
     encoding: Encoding,
     seed: int,
     progress: Progress | None = None,
+    rounding: Rounding | None = None,
 ) -> TrainedModel:
     """Train a network.
 
@@ -207,6 +217,8 @@ def train(
         Everything random follows from it.
     progress : callable, optional
         Told after every epoch.
+    rounding : Rounding, optional
+        Widths at which the network is evaluated; it is trained in floats.
 
     Raises
     ------
@@ -214,7 +226,7 @@ def train(
         If data set, network, batch and record do not fit together.
     """
     with _single_thread():
-        return _Trainer(network, config, timesteps, batch, encoding, seed).run(progress)
+        return _Trainer(network, config, timesteps, batch, encoding, seed, rounding).run(progress)
 
 
 def record(
@@ -225,12 +237,13 @@ def record(
     encoding: Encoding,
     seed: int,
     state: State,
+    rounding: Rounding | None = None,
 ) -> Recording:
     """Record the batch that ``config.record`` names, at a state of the training.
 
     Parameters
     ----------
-    network, config, timesteps, batch, encoding, seed
+    network, config, timesteps, batch, encoding, seed, rounding
         Those of :func:`train`.
     state : State
         Usually ``TrainedModel.recorded``.
@@ -241,8 +254,8 @@ def record(
         Of ``batch`` samples of the training split in its fixed order.
     """
     with _single_thread():
-        trainer = _Trainer(network, config, timesteps, batch, encoding, seed)
+        trainer = _Trainer(network, config, timesteps, batch, encoding, seed, rounding)
         first = config.record.batch_index * batch
         chosen = slice(first, first + batch)
         x = trainer.encoded(trainer.data.train_images[chosen], trainer.stream(_RECORD))
-        return record_step(trainer.model, state, x, trainer.data.train_labels[chosen], config.loss)
+        return record_step(trainer.deployed, state, x, trainer.data.train_labels[chosen], config.loss)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from simsnn.kernels.neuron import lif_backward, lif_forward, lif_forward_smooth, surrogate_derivative
 from simsnn.neurons.lif import RESET_CODES, LifNeuron
+from simsnn.training.quantise import fixed_point
 
 Array = NDArray[Any]
 
@@ -57,6 +58,21 @@ class Membrane:
             lif_forward_smooth(_rows(current), leak, threshold, reset, surrogate.code, parameter, held, *outputs)
         else:
             lif_forward(_rows(current), leak, threshold, reset, _rows(spikes), _rows(v))
+        return spikes, v
+
+    def forward_rounded(self, current: Array, bits: int) -> tuple[Array, Array]:
+        """Spikes and potential, both (T, B, H, W, C), with the potential rounded to ``bits`` in every step."""
+        neuron, shape = self.neuron, (self.timesteps, *current.shape[1:])
+        spikes, v = np.empty(shape, current.dtype), np.empty(shape, current.dtype)
+        held = np.zeros(shape[1:], current.dtype)
+        for step, now in enumerate(np.broadcast_to(current, shape)):
+            v[step] = fixed_point(neuron.leak * held + now, bits, neuron.threshold)
+            spikes[step] = v[step] >= neuron.threshold
+            held = v[step]
+            if neuron.reset == "hard":
+                held = held * (1 - spikes[step])
+            elif neuron.reset == "soft":
+                held = held - neuron.threshold * spikes[step]
         return spikes, v
 
     def derivative(self, v: Array) -> Array:

@@ -25,12 +25,13 @@ from simsnn.kernels.pooling import avg_pool, avg_pool_backward, max_pool, max_po
 from simsnn.training.membrane import Membrane
 from simsnn.training.normalisation import Moments, Normalised, normalise, normalise_backward
 from simsnn.training.parameters import Layout, neuron_behind
+from simsnn.training.quantise import Rounding, symmetric, unit_interval
 from simsnn.training.synapse import Synapse
 from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer, Shape
 from simsnn.workload.network import Layer, Network
 
 Array = NDArray[Any]
-INITIAL_SPREAD = 1.0
+INITIAL_SPREAD = 0.7
 """Root mean square of the potential before training, without firing, in thresholds."""
 Statistics = tuple[Moments | None, ...]
 """Stored moments of every layer of the network; None where it is no normalisation."""
@@ -103,6 +104,8 @@ class Model:
         T.
     dtype : dtype
         float32 or float64.
+    rounding : Rounding or None
+        Widths to which values are rounded on the way; None keeps floats.
 
     Raises
     ------
@@ -110,11 +113,14 @@ class Model:
         For a list of matrix products, or a readout that is not flat.
     """
 
-    def __init__(self, network: Network, timesteps: int, dtype: Any = np.float32) -> None:
+    def __init__(
+        self, network: Network, timesteps: int, dtype: Any = np.float32, rounding: Rounding | None = None
+    ) -> None:
         _check_trainable(network)
         self.network = network
         self.timesteps = timesteps
         self.dtype = np.dtype(dtype)
+        self.rounding = rounding
         self.layout = Layout.of(network)
         self._needs_gradient = tuple(network.needs_input_gradient(layer) for layer in network.layers)
 
@@ -159,7 +165,11 @@ class Model:
         """The tape of a layer with its neuron behind it."""
         if layer.neuron is None:
             return tape
-        output, v = Membrane(layer.neuron, self.timesteps).forward(tape.current, smooth, held)
+        membrane = Membrane(layer.neuron, self.timesteps)
+        if self.rounding is not None:
+            output, v = membrane.forward_rounded(tape.current, self.rounding.membrane_bits)
+        else:
+            output, v = membrane.forward(tape.current, smooth, held)
         return replace(tape, output=output, v=v)
 
     def forward(
@@ -188,11 +198,24 @@ class Model:
             For gradient checks only, see :meth:`Membrane.forward`.
         """
         tapes: list[LayerTape] = []
+        parameters = self._rounded(parameters)
+        if self.rounding is not None:
+            x = unit_interval(x, self.rounding.input_bits)
         for layer in self.network.layers:
             inputs = tuple(x if i < 0 else tapes[i].output for i in layer.inputs)
             tape = self._value(layer, inputs, self.layout.view(parameters, layer.index), statistics, training)
             tapes.append(self._fired(layer, tape, smooth, None if frozen is None else frozen[layer.index]))
         return tuple(tapes)
+
+    def _rounded(self, parameters: Array) -> Array:
+        """Parameters with every layer's weights at their stored width."""
+        if self.rounding is None:
+            return parameters
+        rounded = parameters.copy()
+        for layer in self.network.weight_layers:
+            view = self.layout.view(rounded, layer.index)
+            view[...] = symmetric(view, self.rounding.weight_bits)
+        return rounded
 
     def logits(self, tapes: tuple[LayerTape, ...]) -> Array:
         """Readout (B, classes)."""
@@ -227,7 +250,7 @@ class Model:
         keep : bool
             True returns the gradients at every layer as well.
         """
-        vector = np.zeros(self.layout.size, self.dtype)
+        vector, parameters = np.zeros(self.layout.size, self.dtype), self._rounded(parameters)
         towards: list[Array | None] = [None] * len(tapes)
         kept: list[LayerGradient | None] = [None] * len(tapes)
         towards[-1] = _spread(d_logits, tapes[-1].output)
@@ -239,6 +262,8 @@ class Model:
             current = output
             if layer.neuron is not None and tape.v is not None:
                 current = Membrane(layer.neuron, self.timesteps).backward(output, tape.v, tape.output)
+            if self.rounding is not None:
+                current = symmetric(current, self.rounding.gradient_bits)
             kept[layer.index] = LayerGradient(output, current) if keep else None
             view = self.layout.view(vector, layer.index)
             current = _match(current, tape.current)

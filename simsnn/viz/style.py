@@ -81,7 +81,8 @@ def style() -> Iterator[None]:
     """Library defaults and the table above, for a block or, as ``@style()``, for a function."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_RC)
+        parameters: dict[Any, Any] = _RC
+        matplotlib.rcParams.update(parameters)
         yield
 
 

@@ -10,6 +10,7 @@ from simsnn.energy.area import AreaModel, area_rows, listed_area_rows
 from simsnn.energy.model import PricedSram
 from simsnn.energy.parts import AreaPart, AreaUnit
 from simsnn.energy.sram_table import sram_table
+from simsnn.engines.base import DatapathWidths
 from simsnn.engines.vector_unit import VectorUnit
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.errors import MissingPrice
@@ -68,7 +69,10 @@ def test_machine_area_is_the_sum_over_components():
     config = VectorUnitConfig(
         name="vector0", lanes=4, ops_per_cycle=2, pipeline_cycles=3, order="t_inner", block_slots=8
     )
-    parts = (*VectorUnit(config).area_parts(8, 16), AreaPart("array0", AreaUnit.MAC_PE, (8, 8, 32), 64))
+    parts = (
+        *VectorUnit(config).area_parts(DatapathWidths(8, 8, 8, 16)),
+        AreaPart("array0", AreaUnit.MAC_PE, (8, 8, 32), 64),
+    )
     sram = PricedSram("weight_buffer", 64, 8, GRID.bank(8192, 64))
     areas = dict(AREAS.area_um2(parts, (sram,)))
     register = 145 / 32
