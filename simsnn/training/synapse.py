@@ -45,7 +45,7 @@ class Synapse:
         out = np.empty((len(x), g.out_h, g.out_w, g.out_channels), x.dtype)
         matrix = self._as_matrix(weights)
         for block in self._blocks(len(x)):
-            self._split(out[block])[...] = np.matmul(self._columns(x[block]), matrix)
+            np.matmul(self._columns(x[block]), matrix, out=self._split(out[block]))
         return out
 
     def weight_gradient(self, x: Array, gradient: Array) -> Array:
@@ -60,12 +60,30 @@ class Synapse:
 
     def input_gradient(self, gradient: Array, weights: Array) -> Array:
         """Gradient towards the inputs, (S, H, W, Ci), from the gradient (S, Ho, Wo, Co) towards the currents."""
-        g = self.geometry
+        g, mirrored = self.geometry, self._mirrored()
+        if mirrored is not None:
+            grouped = weights.reshape(g.groups, -1, *weights.shape[1:])[..., ::-1, ::-1]
+            return mirrored.forward(gradient, grouped.swapaxes(1, 2).reshape(g.in_channels, -1, *weights.shape[2:]))
         out = np.empty((len(gradient), g.in_h, g.in_w, g.in_channels), gradient.dtype)
         matrix = self._as_matrix(weights).transpose(0, 2, 1)
         for block in self._blocks(len(gradient)):
             self._scatter(np.matmul(self._split(gradient[block]), matrix), out[block])
         return out
+
+    def _mirrored(self) -> Synapse | None:
+        """The convolution with mirrored taps that is the input gradient at stride 1.
+
+        Gathering the gradients takes one pass over them; scattering the product columns, which
+        larger strides and paddings need, takes one per tap over as many columns.
+        """
+        g = self.geometry
+        padding_h = g.dilation_h * (g.kernel_h - 1) - g.padding_h
+        padding_w = g.dilation_w * (g.kernel_w - 1) - g.padding_w
+        if (g.stride_h, g.stride_w) != (1, 1) or min(padding_h, padding_w) < 0 or self._pointwise:
+            return None
+        maps, strides, padding = (g.out_channels, g.out_h, g.out_w, g.in_channels), (1, 1), (padding_h, padding_w)
+        kernel, dilation = (g.kernel_h, g.kernel_w), (g.dilation_h, g.dilation_w)
+        return Synapse(ConvGeometry(*maps, *kernel, *strides, *padding, *dilation, g.groups))
 
     @property
     def _pointwise(self) -> bool:

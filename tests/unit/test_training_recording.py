@@ -22,7 +22,7 @@ CONV: list[dict[str, Any]] = [
     {"name": "c2", "kind": "conv2d", "channels": 5, "kernel": 3, "padding": 1},
     {"name": "p2", "kind": "avg_pool", "kernel": 2},
     {"name": "flat", "kind": "flatten"},
-    {"name": "fc1", "kind": "linear", "features": 7},
+    {"name": "fc1", "kind": "linear", "features": 20},
     {"name": "fc2", "kind": "linear", "features": 3},
 ]
 NORM: list[dict[str, Any]] = [CONV[0], {"name": "n1", "kind": "batch_norm"}, *CONV[1:]]
