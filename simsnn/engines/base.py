@@ -73,6 +73,20 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A run of slots times a run of channels of a tensor; both half-open."""
+
+    slots: tuple[int, int]
+    channels: tuple[int, int]
+
+    def joined(self, other: Box) -> Box | None:
+        """This box and one of the same channels that follows it; None where they do not fit together."""
+        if self.channels != other.channels or self.slots[1] != other.slots[0]:
+            return None
+        return Box((self.slots[0], other.slots[1]), self.channels)
+
+
+@dataclass(frozen=True, slots=True)
 class PortDemand:
     """Words per edge that an engine takes from or gives to one operand's SRAM while issuing."""
 
@@ -116,8 +130,8 @@ class Plan(Protocol):
     def holds(self, chunk: int) -> tuple[Tile, ...]:
         """Tiles that occupy SRAM while a chunk runs without being moved: recurrent state."""
 
-    def output_slots(self, chunk: int) -> tuple[int, int] | None:
-        """First and last slot whose results are complete with a chunk; None where it completes no whole slot."""
+    def completes(self, chunk: int) -> Box | None:
+        """Slots and channels whose results are complete with a chunk; None where they form no box."""
 
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""

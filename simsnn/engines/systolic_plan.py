@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
-from simsnn.engines.base import BufferAccess, Dataflow, PortDemand, State, Tile, Work
+from simsnn.engines.base import Box, BufferAccess, Dataflow, PortDemand, State, Tile, Work
 from simsnn.engines.systolic_blocking import Blocking, Ints
 from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
 from simsnn.engines.systolic_counts import action_counts, buffer_accesses
@@ -169,6 +169,11 @@ class SystolicPlan:
         None where the outputs have no slots or no slot is completed.
         """
         return self.tile_map.output_slots(self.tables.boxes[chunk])
+
+    def completes(self, chunk: int) -> Box | None:
+        """Slots and channels that are complete with a chunk."""
+        slots = self.output_slots(chunk)
+        return None if slots is None else Box((slots[0], slots[1] + 1), self.output_channels(chunk))
 
     def output_channels(self, chunk: int) -> tuple[int, int]:
         """Half-open range of output channels that a chunk computes."""

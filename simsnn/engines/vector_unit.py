@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.engines.base import Dataflow, DatapathWidths, Refusal
+from simsnn.engines.base import Box, Dataflow, DatapathWidths, Refusal
 from simsnn.engines.vector_unit_config import VectorUnitConfig
+from simsnn.engines.vector_unit_following import FollowingPlan
 from simsnn.engines.vector_unit_plan import VectorPlan, cut_units, most_pieces
 from simsnn.errors import UnsupportedOperation
 from simsnn.workload.operation import Operation, VectorOperation
@@ -68,6 +69,10 @@ class VectorUnit:
             reason = refusal or Refusal("not a vector operation")
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
         return VectorPlan(self.config, operation, blocks, pieces)
+
+    def follow(self, operation: VectorOperation, boxes: tuple[Box, ...], channels: int) -> FollowingPlan:
+        """Cut an operation along the boxes that the product before it completes."""
+        return FollowingPlan(self.config, operation, boxes=boxes, channels=channels)
 
     def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[VectorPlan]:  # noqa: ARG002
         """Plans with ever more chunks, as many as there can be at last; the unit has one dataflow."""

@@ -22,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 
 from simsnn.costs import Action, ActionCounts, ActionKey, CycleBreakdown, EngineCost, OperandClass
-from simsnn.engines.base import BufferAccess, PortDemand, State, Tile, Work
+from simsnn.engines.base import Box, BufferAccess, PortDemand, State, Tile, Work
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.errors import CapacityError
 from simsnn.workload.operation import Operand, TaskPart, VectorOperation
@@ -189,12 +189,9 @@ class VectorPlan:
         name = f"{self.operation.layer}.{self.operation.pass_}.state"
         return (Tile(name, self.state_role, (chunk,), self.state_bytes(chunk)),)
 
-    def output_slots(self, chunk: int) -> tuple[int, int] | None:
-        """Slots that a chunk completes; None for weights, and where a chunk is a piece of a slot."""
-        if self.operation.slots == 1 or self.pieces > 1:
-            return None
-        first, end = (self.operation.slots * unit // self._units for unit in self._unit_bounds[chunk : chunk + 2])
-        return first, end - 1
+    def completes(self, chunk: int) -> Box | None:  # noqa: ARG002 - nothing follows vector work chunk by chunk
+        """None: what reads the results of a vector unit waits for all of them."""
+        return None
 
     def _cuts(self, operand: Operand) -> bool:
         if _is_weights(self.operation):

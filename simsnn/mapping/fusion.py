@@ -4,23 +4,26 @@ The tensor between them is neither stored to nor loaded from DRAM. Its consumer 
 behind its producer (docs/machines section 6: producer-consumer overlap is chunk overlap, nothing
 finer), and the producer may run ahead by as many chunks as the buffering holds.
 
-A pair is fused where nothing else reads the tensor, the producer completes whole samples of all
-channels before it starts the next ones, and the chunks of both are cut at the same samples. Of
-the fused ways that fit, and the best way of doing the two apart, the fastest pair alone on the
+A pair is fused where nothing else reads the tensor and the producer completes boxes of slots and
+channels one after another (whole samples, where the consumer is a recurrence over time). Of the
+fused ways that fit, and the best way of doing the two apart, the fastest pair alone on the
 machine is kept; so a larger buffer can only add candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simsnn.engines.base import Plan
+from simsnn.engines.base import Box, Plan
 from simsnn.mapping.blocking import MOST_CHUNKS, Choice, Shares, fits
 from simsnn.mapping.machine import Machine
-from simsnn.mapping.transfers import ChunkMoves, chunk_moves
+from simsnn.mapping.transfers import chunk_moves
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
 from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
+
+Follow = Callable[[VectorOperation, tuple[Box, ...], int], Plan]
+"""How an engine cuts vector work along boxes of so many channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Fused:
     group: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Boxes that a producer completes, the box of each of its chunks, and the channels of them all."""
+
+    boxes: tuple[Box, ...]
+    group: tuple[int, ...]
+    channels: int
+
+
 def linked_tensor(producer: Operation, consumer: Operation) -> str | None:
     """Tensor that passes from a product to vector work, if it does."""
     if not isinstance(producer, GemmOperation) or not isinstance(consumer, VectorOperation):
@@ -49,97 +61,58 @@ def linked_tensor(producer: Operation, consumer: Operation) -> str | None:
 
 
 def candidates(
-    first: tuple[Plan, ...],
-    second: tuple[Plan, ...],
+    options: tuple[Plan, ...],
+    consumer: VectorOperation,
+    follow: Follow,
     tensor: str,
     machine: Machine,
     shares: tuple[Shares, Shares],
 ) -> Iterator[Fused]:
-    """Pairs of plans that are cut at the same samples and fit."""
+    """Every way to run the pair that fits: a plan of the producer, and the consumer cut along it."""
     resident = frozenset({tensor})
-    followers = [Follower(plan, tensor) for plan in second if _by_slots(plan)]
-    theirs: dict[int, tuple[ChunkMoves, ...]] = {}
-    for plan in first:
+    for plan in options:
         if plan.chunk_count > MOST_CHUNKS:
             continue
-        finished = completions(plan, tensor)
-        moves: tuple[ChunkMoves, ...] | None = None
-        for index, follower in enumerate(followers):
-            group = chunk_groups(finished, follower.wanted)
-            if group is None:
-                continue
-            if index not in theirs:
-                theirs[index] = chunk_moves(follower.plan, machine, resident, elsewhere=resident)
-            moves = moves if moves is not None else chunk_moves(plan, machine, resident)
-            if fits(moves, shares[0]) and fits(theirs[index], shares[1]):
-                yield Fused(Choice(plan, moves, 0), Choice(follower.plan, theirs[index], 0), group)
-
-
-def _by_slots(plan: Plan) -> bool:
-    """True for a plan whose chunks are whole slots, and not too many."""
-    return plan.chunk_count <= MOST_CHUNKS and plan.output_slots(0) is not None
-
-
-Slots = tuple[int, int, int]
-"""First slot, end slot, bytes of the tensor."""
-
-
-class Follower:
-    """A way to cut the consumer, with the slots that each of its chunks reads."""
-
-    def __init__(self, plan: Plan, tensor: str) -> None:
-        self.plan = plan
-        self.wanted = tuple(_slots_read(plan, chunk, tensor) for chunk in range(plan.chunk_count))
-
-
-def completions(plan: Plan, tensor: str) -> tuple[Slots | None, ...]:
-    """Per chunk of the producer: nothing (0 bytes), the slots it completes, or None where they are no whole slots."""
-    found: list[Slots | None] = []
-    for chunk in range(plan.chunk_count):
-        finished = sum(tile.bytes for tile in plan.leaves(chunk) if tile.tensor == tensor)
-        slots = plan.output_slots(chunk) if finished else (0, -1)
-        found.append(None if slots is None else (slots[0], slots[1] + 1, finished))
-    return tuple(found)
-
-
-def chunk_groups(finished: tuple[Slots | None, ...], wanted: tuple[Slots, ...]) -> tuple[int, ...] | None:
-    """Chunk of the consumer for every chunk of the producer, or None where they do not meet.
-
-    The producer's chunks must fall, in order, into runs that complete exactly the slots that one
-    chunk of the consumer reads.
-
-    Parameters
-    ----------
-    finished : tuple
-        What each chunk of the producer completes, see :func:`completions`.
-    wanted : tuple
-        What each chunk of the consumer reads.
-    """
-    if len(wanted) > len(finished):
-        return None
-    group: list[int] = []
-    current, done = 0, 0
-    for made in finished:
-        if made is None or current == len(wanted):
-            return None
-        start, stop, size = wanted[current]
-        group.append(current)
-        if not made[2]:
+        completion = completed_boxes(plan, tensor, consumer)
+        if completion is None:
             continue
-        if not start <= made[0] <= made[1] <= stop:
+        moves = chunk_moves(plan, machine, resident)
+        if not fits(moves, shares[0]):
+            continue
+        follower = follow(consumer, completion.boxes, completion.channels)
+        theirs = chunk_moves(follower, machine, resident, elsewhere=resident)
+        if fits(theirs, shares[1]):
+            yield Fused(Choice(plan, moves, 0), Choice(follower, theirs, 0), completion.group)
+
+
+def completed_boxes(plan: Plan, tensor: str, consumer: VectorOperation) -> Completion | None:
+    """Boxes in the order in which a producer completes them, or None where it completes none in one piece.
+
+    Chunks that complete neighbouring slots of the same channels are joined until whole samples are
+    there, where the consumer is a recurrence.
+    """
+    unit = consumer.timesteps if consumer.steps > 1 else 1
+    boxes: list[Box] = []
+    group: list[int] = []
+    open_: Box | None = None
+    for chunk in range(plan.chunk_count):
+        group.append(len(boxes))
+        if not any(tile.tensor == tensor for tile in plan.leaves(chunk)):
+            continue
+        box = plan.completes(chunk)
+        if box is not None and open_ is not None:
+            box = open_.joined(box)
+        if box is None:
             return None
-        done += made[2]
-        if done == size:
-            current, done = current + 1, 0
-    return tuple(group) if current == len(wanted) else None
-
-
-def _slots_read(plan: Plan, chunk: int, tensor: str) -> Slots:
-    """(first slot, end slot, bytes) of the tensor that a chunk of vector work reads."""
-    for tile in plan.needs(chunk):
-        if tile.tensor == tensor:
-            return (tile.key[0], tile.key[1], tile.bytes)
-    return (0, 0, 0)
+        open_ = box
+        if box.slots[0] % unit == 0 and box.slots[1] % unit == 0:
+            boxes.append(box)
+            open_ = None
+    channels = max((box.channels[1] for box in boxes), default=0)
+    covered = sum((box.slots[1] - box.slots[0]) * (box.channels[1] - box.channels[0]) for box in boxes)
+    if open_ is not None or covered != consumer.slots * channels:
+        return None
+    return Completion(tuple(boxes), tuple(min(g, len(boxes) - 1) for g in group), channels)
 
 
 def pair_chunks(fused: Fused, ids: tuple[int, int], slots: int) -> tuple[tuple[Chunk, ...], tuple[Chunk, ...]]:

@@ -10,6 +10,7 @@ from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
 from simsnn.schedule.graph import Chunk, Task, TaskGraph
 from simsnn.sim.critical_path import critical_path
+from simsnn.workload.operation import VectorOperation
 
 
 def fuse_pairs(
@@ -60,9 +61,13 @@ def _best(
     """Fastest fused way of a pair alone on the machine, or None where apart is faster."""
     tensor = linked_tensor(producer.operation, consumer.operation)
     assert tensor is not None
+    follow = getattr(machine.engines[consumer.placement.engine], "follow", None)
+    if follow is None or not isinstance(consumer.operation, VectorOperation):
+        return None
     pairs = candidates(
         producer.options,
-        consumer.options,
+        consumer.operation,
+        follow,
         tensor,
         machine,
         (

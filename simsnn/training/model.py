@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.errors import ConfigError, Where
-from simsnn.kernels.pooling import avg_pool, avg_pool_backward, max_pool, max_pool_backward
 from simsnn.training.membrane import Membrane
 from simsnn.training.normalisation import Moments, Normalised, normalise, normalise_backward
 from simsnn.training.parameters import Layout, neuron_behind
+from simsnn.training.pooling import pool_backward, pool_maximum, pool_mean
 from simsnn.training.quantise import Rounding, symmetric, unit_interval
 from simsnn.training.synapse import Synapse
-from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer, Shape
+from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer
 from simsnn.workload.network import Layer, Network
 
 Array = NDArray[Any]
@@ -281,10 +281,10 @@ class Model:
         if layer.has_weights:
             return _tape(inputs, _unslot(Synapse(layer.geometry).forward(_slots(x), parameters), x))
         if isinstance(config, MaxPoolLayer):
-            out, winner = _max_pool(_slots(x), config, layer.out_shape)
+            out, winner = pool_maximum(_slots(x), config, layer.out_shape)
             return _tape(inputs, _unslot(out, x), winner=winner)
         if isinstance(config, AvgPoolLayer):
-            return _tape(inputs, _unslot(_avg_pool(_slots(x), config, layer.out_shape), x))
+            return _tape(inputs, _unslot(pool_mean(_slots(x), config, layer.out_shape), x))
         if isinstance(config, BatchNormLayer):
             batch = training and config.mode == "training"
             stored = None if batch else statistics[layer.index]
@@ -310,7 +310,7 @@ class Model:
         if not wanted:
             return tuple(None for _ in layer.inputs)
         if isinstance(config, MaxPoolLayer | AvgPoolLayer):
-            return (_unslot(_pool_backward(_slots(gradient), config, tape.winner, _slots(x).shape), x),)
+            return (_unslot(pool_backward(_slots(gradient), config, tape.winner, _slots(x).shape), x),)
         if config.kind == "flatten":
             return (_unflatten(gradient, x.shape),)
         return (gradient, gradient)
@@ -385,30 +385,3 @@ def _flatten(x: Array) -> Array:
 def _unflatten(gradient: Array, shape: tuple[int, ...]) -> Array:
     _, batch, height, width, channels = shape
     return gradient.reshape(-1, batch, channels, height, width).transpose(0, 1, 3, 4, 2)
-
-
-def _max_pool(x: Array, config: MaxPoolLayer, shape: Shape) -> tuple[Array, Array]:
-    channels, height, width = shape
-    out = np.empty((len(x), height, width, channels), x.dtype)
-    winner = np.empty(out.shape, np.uint16)
-    max_pool(x, *config.window(), out, winner)
-    return out, winner
-
-
-def _avg_pool(x: Array, config: AvgPoolLayer, shape: Shape) -> Array:
-    channels, height, width = shape
-    out = np.empty((len(x), height, width, channels), x.dtype)
-    avg_pool(x, *config.window(), out)
-    return out
-
-
-def _pool_backward(
-    gradient: Array, config: MaxPoolLayer | AvgPoolLayer, winner: Array | None, shape: tuple[int, ...]
-) -> Array:
-    dx = np.zeros(shape, gradient.dtype)
-    kh, kw, sh, sw = config.window()
-    if winner is not None:
-        max_pool_backward(gradient, kw, sh, sw, winner, dx)
-    else:
-        avg_pool_backward(gradient, kh, kw, sh, sw, dx)
-    return dx
