@@ -21,7 +21,7 @@ from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.memory.dram import FixedRateDram
 from simsnn.workload.operation import GemmOperation, Operation
 
-MOST_CHUNKS = 512
+MOST_CHUNKS = 256
 """Candidates with more chunks are considered only while nothing coarser fits."""
 
 

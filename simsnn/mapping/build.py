@@ -12,13 +12,13 @@ from simsnn.config.experiment import MappingConfig
 from simsnn.engines.systolic import SystolicEngine
 from simsnn.mapping.blocking import Shares, choose
 from simsnn.mapping.expand import reduction_of_partials, split_col2im
-from simsnn.mapping.fusion import Fused, pair_chunks
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, Placed, reads, writes
 from simsnn.mapping.pairs import fuse_pairs
 from simsnn.mapping.place import place
 from simsnn.mapping.ports import across_roles, slowdown
-from simsnn.schedule.graph import Chunk, Task, TaskGraph
+from simsnn.mapping.tasks import load_slots, task_chunks, task_of
+from simsnn.schedule.graph import Task, TaskGraph
 from simsnn.workload.operation import GemmOperation, Operation
 
 
@@ -92,7 +92,7 @@ def build_graph(mapped: tuple[MappedOperation, ...], machine: Machine) -> TaskGr
                 after.add(last_writer[operand.tensor])
         if item.fused is not None and item.consumes:
             after.discard(id_ - 1)
-        tasks.append(task_of(id_, item, _chunks(id_, item, slots), tuple(sorted(after))))
+        tasks.append(task_of(id_, item, task_chunks(id_, item, slots), tuple(sorted(after))))
         for operand in reads(item.operation):
             readers.setdefault(operand.tensor, []).append(id_)
         for operand in writes(item.operation):
@@ -100,35 +100,3 @@ def build_graph(mapped: tuple[MappedOperation, ...], machine: Machine) -> TaskGr
             readers[operand.tensor] = []
     engines = tuple(engine.name for engine in machine.engines)
     return TaskGraph(tuple(tasks), engines, tuple(sram.name for sram in machine.srams), (slots,) * len(engines))
-
-
-def load_slots(machine: Machine) -> int:
-    """Chunks of one engine that may be in flight: two where every SRAM is double-buffered."""
-    return 2 if all(sram.config.buffering == "double" for sram in machine.srams) else 1
-
-
-def _chunks(id_: int, item: MappedOperation, slots: int) -> tuple[Chunk, ...]:
-    """Chunks of a task; the consumer of a fused pair stands directly behind its producer."""
-    fused: Fused | None = item.fused
-    if fused is None:
-        return tuple(Chunk(loads=move.loads, stores=move.stores) for move in item.choice.moves)
-    first = id_ - 1 if item.consumes else id_
-    return pair_chunks(fused, (first, first + 1), slots)[int(item.consumes)]
-
-
-def task_of(id_: int, item: MappedOperation, chunks: tuple[Chunk, ...], after: tuple[int, ...]) -> Task:
-    """Task of a mapped operation."""
-    operation, plan, flow = item.operation, item.choice.plan, item.placement.dataflow
-    return Task(
-        id_,
-        operation.layer,
-        operation.pass_,
-        operation.part,
-        item.placement.engine,
-        flow.value if flow is not None else "",
-        plan,
-        chunks,
-        after,
-        item.slowdown,
-        tuple(plan.issues(chunk) for chunk in range(plan.chunk_count)),
-    )

@@ -8,6 +8,7 @@ from simsnn.mapping.blocking import Shares
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.tasks import load_slots, task_of
 from simsnn.schedule.graph import Chunk, Task, TaskGraph
 from simsnn.sim.critical_path import critical_path
 from simsnn.workload.operation import VectorOperation
@@ -111,26 +112,18 @@ def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, machine:
 
 def _fused_cycles(producer: MappedOperation, consumer: MappedOperation, fused: Fused, machine: Machine) -> int:
     items = _joined(producer, consumer, fused)
-    return _alone(_tasks(items, pair_chunks(fused, (0, 1), _slots(machine)), ()), machine)
-
-
-def _slots(machine: Machine) -> int:
-    from simsnn.mapping.build import load_slots
-
-    return load_slots(machine)
+    return _alone(_tasks(items, pair_chunks(fused, (0, 1), load_slots(machine)), ()), machine)
 
 
 def _tasks(
     items: tuple[MappedOperation, MappedOperation], chunks: tuple[tuple[Chunk, ...], ...], after: tuple[int, ...]
 ) -> tuple[Task, Task]:
-    from simsnn.mapping.build import task_of
-
     return task_of(0, items[0], chunks[0], ()), task_of(1, items[1], chunks[1], after)
 
 
 def _alone(tasks: tuple[Task, Task], machine: Machine) -> int:
     """Longest path of the two tasks, but never less than their transfers on one channel."""
-    slots = _slots(machine)
+    slots = load_slots(machine)
     engines = tuple(engine.name for engine in machine.engines)
     graph = TaskGraph(tasks, engines, tuple(s.name for s in machine.srams), (slots,) * len(engines))
     run = critical_path(graph, machine.dram)
