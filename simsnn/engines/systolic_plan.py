@@ -113,18 +113,20 @@ class SystolicPlan:
         return (self.config.rows, self.config.columns) if self.config.full_folds else (0, 0)
 
     @cached_property
-    def tables(self) -> ChunkTables:
-        """Chunk tables of all products."""
-        pieces = [grid.pieces() for grid in self.grids]
+    def _sizes(self) -> tuple[int, int]:
+        """Rows of the run table and number of chunks, counted without making either."""
         cursor = np.zeros(2, np.int64)
         empty = ChunkTables(np.zeros((0, folds.RUN_WORDS), np.int64), np.zeros(0, np.int64), np.zeros((0, 8), np.int64))
-        self._walk(pieces, empty, cursor, fill=False)
-        runs = np.zeros((int(cursor[RUNS]), folds.RUN_WORDS), np.int64)
-        tables = ChunkTables(
-            runs, np.full(int(cursor[CHUNKS]) + 1, len(runs)), np.zeros((int(cursor[CHUNKS]), CHUNK_WORDS), np.int64)
-        )
-        cursor[:] = 0
-        self._walk(pieces, tables, cursor, fill=True)
+        self._walk([grid.pieces() for grid in self.grids], empty, cursor, fill=False)
+        return int(cursor[RUNS]), int(cursor[CHUNKS])
+
+    @cached_property
+    def tables(self) -> ChunkTables:
+        """Chunk tables of all products."""
+        rows, chunks = self._sizes
+        runs = np.zeros((rows, folds.RUN_WORDS), np.int64)
+        tables = ChunkTables(runs, np.full(chunks + 1, rows), np.zeros((chunks, CHUNK_WORDS), np.int64))
+        self._walk([grid.pieces() for grid in self.grids], tables, np.zeros(2, np.int64), fill=True)
         return tables
 
     def _walk(self, pieces: list[list[Ints]], tables: ChunkTables, cursor: Ints, *, fill: bool) -> None:
@@ -140,7 +142,7 @@ class SystolicPlan:
     @property
     def chunk_count(self) -> int:
         """Number of chunks."""
-        return len(self.tables.boxes)
+        return self._sizes[1]
 
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""

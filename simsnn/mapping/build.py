@@ -53,7 +53,8 @@ def map_operations(
             pieces = replace(item.operation, output=reduce_.reads[0])
             mapped[-1] = replace(mapped[-1], operation=pieces)
             mapped.append(_map_one(Placed(reduce_, place(reduce_, mapping, machine)), machine, users))
-    return fuse_pairs(tuple(mapped), machine, users)
+    # the ways not taken are dropped: their chunk tables are most of what a large network would keep in memory
+    return tuple(replace(item, options=()) for item in fuse_pairs(tuple(mapped), machine, users))
 
 
 def _map_one(item: Placed, machine: Machine, users: tuple[frozenset[int], ...]) -> MappedOperation:

@@ -29,7 +29,7 @@ class MappedOperation:
     operation, placement : Operation, Placement
         What runs where.
     options : tuple of Plan
-        Every way to cut it that was considered.
+        Every way to cut it, while pairs are still to be found; empty afterwards.
     choice : Choice
         How it is cut, and what each chunk moves.
     across : frozenset of OperandClass

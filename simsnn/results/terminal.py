@@ -88,8 +88,8 @@ def header(report: Report) -> tuple[Text, ...]:
     area = f", {totals.area_um2 / 1e6:.3g} mm2" if totals.area_um2 is not None else ""
     machine = f"{si(report.clock_hz, 'Hz', 3)}{area}, arrays {percent(totals.utilisation)} used"
     first = Text.assemble((report.name, "bold"), f"  {report.id}  level {report.level}  {machine}")
-    rates = report.activity.rates.values()
-    spread = f"  rates {min(rates) * 100:.1f}..{max(rates) * 100:.1f}%" if rates else ""
+    rates = [rate for name, rate in report.activity.rates.items() if name.endswith(".output")]
+    spread = f"  firing rates {min(rates) * 100:.1f}..{max(rates) * 100:.1f}%" if rates else ""
     second = Text(f"activity: {report.activity.kind}")
     if report.activity.synthetic:
         second.append("  ")

@@ -114,5 +114,5 @@ def test_phases_of_a_strided_product_are_no_boxes(wide: Result) -> None:
         for m in mapped
         if isinstance(m.operation, VectorOperation) and any(o.tensor == output for o in m.operation.reads)
     )
-    assert completed_boxes(producer.options[0], output, reader) is None
+    assert completed_boxes(producer.choice.plan, output, reader) is None
     assert producer.fused is None
