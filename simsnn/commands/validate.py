@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def _run_all(number: int, cases: int, seed: int) -> Iterator[Row]:
     if workers == 1:
         yield from (_run_one(index, cases, seed) for index in range(number))
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(_run_one, range(number), [cases] * number, [seed] * number)
 
 

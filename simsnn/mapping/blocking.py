@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from simsnn.engines.base import Plan
 from simsnn.errors import CapacityError, Where
+from simsnn.mapping.expand import reductions_of_partials
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.memory.dram import FixedRateDram
@@ -80,7 +81,8 @@ def _readd_cycles(plan: Plan, operation: Operation, dram: FixedRateDram) -> int:
     partials = getattr(plan, "partial_outputs", 0)
     if not partials or not isinstance(operation, GemmOperation):
         return 0
-    return dram.occupancy_cycles(operation.output.bytes * (partials + 2)) + 2 * dram.latency_cycles
+    moved = sum(o.bytes for r in reductions_of_partials(operation, partials + 1) for o in (*r.reads, *r.writes))
+    return dram.occupancy_cycles(moved) + 2 * dram.latency_cycles
 
 
 def fits(moves: tuple[ChunkMoves, ...], shares: Shares) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from simsnn.config.experiment import MappingConfig
 from simsnn.engines.systolic import SystolicEngine
 from simsnn.mapping.blocking import Shares, choose
-from simsnn.mapping.expand import reduction_of_partials, split_col2im
+from simsnn.mapping.expand import reductions_of_partials, split_col2im
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, Placed, reads, writes
 from simsnn.mapping.pairs import fuse_pairs
@@ -49,10 +49,10 @@ def map_operations(
         mapped.append(_map_one(item, machine, users))
         partials = getattr(mapped[-1].choice.plan, "partial_outputs", 0)
         if isinstance(item.operation, GemmOperation) and partials:
-            reduce_ = reduction_of_partials(item.operation, partials + 1)
-            pieces = replace(item.operation, output=reduce_.reads[0])
+            reductions = reductions_of_partials(item.operation, partials + 1)
+            pieces = replace(item.operation, output=reductions[0].reads[0])
             mapped[-1] = replace(mapped[-1], operation=pieces)
-            mapped.append(_map_one(Placed(reduce_, place(reduce_, mapping, machine)), machine, users))
+            mapped += [_map_one(Placed(r, place(r, mapping, machine)), machine, users) for r in reductions]
     # the ways not taken are dropped: their chunk tables are most of what a large network would keep in memory
     return tuple(replace(item, options=()) for item in fuse_pairs(tuple(mapped), machine, users))
 

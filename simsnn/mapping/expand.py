@@ -8,6 +8,9 @@ from simsnn.costs import OperandClass, OperationCounts
 from simsnn.workload.lowering import BLowering, scatter_adds
 from simsnn.workload.operation import GemmOperation, Operand, Pass, TaskPart, VectorOperation
 
+WIDEST_ADDITION = 16
+"""Partial weight gradients that one re-add takes at once."""
+
 
 def split_col2im(operation: GemmOperation, lowering: BLowering) -> tuple[GemmOperation, VectorOperation | None]:
     """A B product lowered by col2im leaves a column matrix, which the vector unit scatter-adds.
@@ -37,18 +40,40 @@ def split_col2im(operation: GemmOperation, lowering: BLowering) -> tuple[GemmOpe
     return replace(operation, output=columns), scatter
 
 
-def reduction_of_partials(operation: GemmOperation, partials: int) -> VectorOperation:
-    """Adds up the ``partials`` weight gradients that a product cut along K has left in memory."""
+def reductions_of_partials(operation: GemmOperation, partials: int) -> tuple[VectorOperation, ...]:
+    """Adds up the weight gradients that a product cut along K has left in memory, in a tree.
+
+    Parameters
+    ----------
+    operation : GemmOperation
+        The product of pass W; its output is the sum.
+    partials : int
+        Partial gradients it leaves, two or more. At most ``WIDEST_ADDITION`` of them are added at
+        once (where their number divides so), which bounds what a chunk must hold.
+    """
+    left, level, found = partials, 0, list[VectorOperation]()
+    while left > 1:
+        group = max((d for d in range(2, WIDEST_ADDITION + 1) if left % d == 0), default=left)
+        source = _pieces(operation, left, level)
+        left, level = left // group, level + 1
+        target = _pieces(operation, left, level) if left > 1 else operation.output
+        counts = OperationCounts(add=group - 1)
+        found.append(
+            VectorOperation(
+                operation.layer,
+                Pass.W,
+                TaskPart.REDUCE,
+                target.elements,
+                1,
+                counts,
+                target.bits,
+                reads=(source,),
+                writes=(target,),
+            )
+        )
+    return tuple(found)
+
+
+def _pieces(operation: GemmOperation, count: int, level: int) -> Operand:
     total = operation.output
-    pieces = replace(total, tensor=f"{total.tensor}.partials", elements=total.elements * partials)
-    return VectorOperation(
-        operation.layer,
-        Pass.W,
-        TaskPart.REDUCE,
-        total.elements,
-        1,
-        OperationCounts(add=partials - 1),
-        total.bits,
-        reads=(pieces,),
-        writes=(total,),
-    )
+    return replace(total, tensor=f"{total.tensor}.partials{level}", elements=total.elements * count)
