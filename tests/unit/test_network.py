@@ -127,7 +127,10 @@ def test_conv1d_is_a_convolution_of_one_row() -> None:
         (small(conv("a"), conv("b"), neuron=False), "names none"),
         (small({"name": "p", "kind": "max_pool", "kernel": 9}), "does not fit"),
         (small(conv("a"), {"name": "g", "kind": "gemm", "m": 1, "k": 1, "n": 1}), "cannot be mixed"),
-        (small(conv("a"), conv("b", stride=2), {"name": "s", "kind": "add", "inputs": ["a", "b"]}), "cannot add shapes"),
+        (
+            small(conv("a"), conv("b", stride=2), {"name": "s", "kind": "add", "inputs": ["a", "b"]}),
+            "cannot add shapes",
+        ),
         (small(conv("a"), shape=(1, 2, 3, 4)), "input must be"),
     ],
 )
