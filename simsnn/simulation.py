@@ -30,7 +30,7 @@ from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, build_network
-from simsnn.workload.operation import GemmOperation, Operation, Pass, VectorOperation
+from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
 from simsnn.workload.step_tensors import StepScope, Widths
 
 _VERSIONED = ("numpy", "numba", "simpy", "pydantic")
@@ -76,6 +76,11 @@ def step_operations(experiment: ExperimentConfig, network: Network) -> tuple[Ope
         precision.partial_sum,
         precision.optimizer_state,
     )
+    if Pass.W in passes and Pass.B not in passes and len(network.weight_layers) > 1:
+        where = Where("workload.passes")
+        raise ConfigError(
+            "pass W of a layer needs the gradients that pass B of the next makes", where=where, remedy="add B"
+        )
     operations = experiment.schedule.operations(network, scope, widths, update_rule(experiment))
     return tuple(op for op in operations if _runs(op, passes))
 
@@ -165,7 +170,33 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
         1 if prepared.network.bare_gemms else experiment.workload.batch,
         activity.steps_per_epoch,
     )
-    return assemble(identity, outcome, _provenance(experiment, activity), activity.summary), execution
+    notes = assumptions(prepared, activity)
+    return assemble(identity, outcome, _provenance(experiment, activity), activity.summary, notes), execution
+
+
+def assumptions(prepared: Prepared, activity: ResolvedActivity) -> tuple[str, ...]:
+    """What this experiment makes the mapping assume, beyond what its engines say themselves."""
+    experiment, found = prepared.experiment, []
+    workload, bare = experiment.workload, prepared.network.bare_gemms
+    if not bare and workload.encoding is Encoding.DIRECT and workload.timesteps > 1:
+        found.append("direct encoding: the frame is stored and fetched once per time step")
+    if experiment.schedule.kind == "step_by_step":
+        found.append("step by step: the first step fetches a zero state, the last stores one that nobody reads")
+    if any(array.transpose == "on_store" for array in experiment.hardware.arrays if hasattr(array, "transpose")):
+        found.append("transpose on_store: writing and keeping the second copy costs nothing")
+    products = [item.operation for item in prepared.mapped if isinstance(item.operation, GemmOperation)]
+    gated = any(getattr(array, "pe", None) == "gated_add" for array in experiment.hardware.arrays)
+    if gated and activity.activity is None and any(op.left.binary or op.right.binary for op in products):
+        found.append("gated adders: without activity every input counts as a spike")
+    strided = {layer.name for layer in prepared.network.weight_layers if _leaves_gaps(layer.geometry)}
+    if any(op.pass_ is Pass.B and op.layer in strided for op in products):
+        found.append("strided B: input pixels under no kernel tap are read as zeros that nothing wrote")
+    return tuple(found)
+
+
+def _leaves_gaps(geometry: ConvGeometry) -> bool:
+    """True where the stride jumps over input pixels."""
+    return geometry.stride_h > geometry.kernel_h or geometry.stride_w > geometry.kernel_w
 
 
 def datapath_widths(prepared: Prepared) -> DatapathWidths:

@@ -38,6 +38,8 @@ class WorkloadConfig(StrictModel):
             raise ValueError("passes must name at least one of F, B, W, U")
         if len(set(self.passes)) != len(self.passes):
             raise ValueError("a pass is listed twice")
+        if Pass.U in self.passes and Pass.W not in self.passes:
+            raise ValueError("pass U updates with the gradients of pass W: list both")
         extra = set(self.passes) & {Pass.I, Pass.R}
         if extra:
             raise ValueError(f"pass {sorted(extra)[0]} needs a neuron model that asks for it; lif does not")

@@ -161,9 +161,9 @@ class SystolicPlan:
         """Output tile that a chunk completes, or the partial sums it spills."""
         return self.tile_map.leaves(self.tables.boxes[chunk])
 
-    def holds(self, chunk: int) -> tuple[Tile, ...]:  # noqa: ARG002 - the same for every chunk
-        """Nothing: partial sums stay in the accumulator or are spilled as tiles."""
-        return ()
+    def holds(self, chunk: int) -> tuple[Tile, ...]:
+        """Partial sums that are spilled and read back within a chunk; otherwise they stay in the accumulator."""
+        return self.tile_map.holds(self.tables.boxes[chunk])
 
     def output_slots(self, chunk: int) -> tuple[int, int] | None:
         """First and last slot whose results (of the chunk's channels) are complete with this chunk.

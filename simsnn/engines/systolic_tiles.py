@@ -105,6 +105,11 @@ class TileMap:
             return (Tile(output.tensor, output.role, (box.gemm, block, *box.m, *box.n), size),)
         return (self._partial(box),) if self._spills else ()
 
+    def holds(self, row: Ints) -> tuple[Tile, ...]:
+        """Partial sums of a chunk that spans several folds along K, where they spill."""
+        box = self.box(row)
+        return (self._partial(box),) if self._spills and box.k[1] - box.k[0] > self.config.rows else ()
+
     def output_slots(self, row: Ints) -> tuple[int, int] | None:
         """First and last slot completed, see :meth:`SystolicPlan.output_slots`."""
         box = self.box(row)

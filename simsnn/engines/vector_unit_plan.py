@@ -63,12 +63,13 @@ def cut_units(config: VectorUnitConfig, operation: VectorOperation) -> int:
     """
     if _is_weights(operation):
         return -(-operation.elements // config.lanes)
-    return operation.slots if operation.steps == 1 else max(1, operation.slots // operation.timesteps)
+    whole = operation.steps > 1 or operation.part is TaskPart.LOSS
+    return max(1, operation.slots // operation.timesteps) if whole else operation.slots
 
 
 def most_pieces(config: VectorUnitConfig, operation: VectorOperation) -> int:
     """Pieces of the smallest chunk, each of at least one issue slot; weights are cut into blocks alone."""
-    if _is_weights(operation) or operation.slots == 1:
+    if _is_weights(operation) or operation.slots == 1 or operation.part is TaskPart.LOSS:
         return 1
     return max(1, -(-(operation.elements // cut_units(config, operation)) // config.lanes))
 

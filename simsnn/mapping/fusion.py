@@ -13,14 +13,14 @@ machine is kept; so a larger buffer can only add candidates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simsnn.engines.base import Box, Plan
 from simsnn.mapping.blocking import MOST_CHUNKS, Choice, Shares, fits
 from simsnn.mapping.machine import Machine
-from simsnn.mapping.transfers import chunk_moves
+from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
-from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
+from simsnn.workload.operation import GemmOperation, Operation, TaskPart, VectorOperation
 
 Follow = Callable[[VectorOperation, tuple[Box, ...], int], Plan]
 """How an engine cuts vector work along boxes of so many channels."""
@@ -76,7 +76,7 @@ def candidates(
         completion = completed_boxes(plan, tensor, consumer)
         if completion is None:
             continue
-        moves = chunk_moves(plan, machine, resident)
+        moves = _with_boxes(chunk_moves(plan, machine, resident), plan, completion, tensor, machine)
         if not fits(moves, shares[0]):
             continue
         follower = follow(consumer, completion.boxes, completion.channels)
@@ -85,13 +85,31 @@ def candidates(
             yield Fused(Choice(plan, moves, 0), Choice(follower, theirs, 0), completion.group)
 
 
+def _with_boxes(
+    moves: tuple[ChunkMoves, ...], plan: Plan, completion: Completion, tensor: str, machine: Machine
+) -> tuple[ChunkMoves, ...]:
+    """Every chunk of the producer with room for its whole box, which stays until the consumer has read it."""
+    tiles = [[tile for tile in plan.leaves(chunk) if tile.tensor == tensor] for chunk in range(plan.chunk_count)]
+    sizes = [0] * len(completion.boxes)
+    for left, group in zip(tiles, completion.group, strict=True):
+        sizes[group] += sum(tile.bytes for tile in left)
+    sram = machine.sram_of(next(tile.role for left in tiles for tile in left))
+    grown = []
+    for move, left, group in zip(moves, tiles, completion.group, strict=True):
+        occupies = list(move.occupies)
+        occupies[sram] += sizes[group] - sum(tile.bytes for tile in left)
+        grown.append(replace(move, occupies=tuple(occupies)))
+    return tuple(grown)
+
+
 def completed_boxes(plan: Plan, tensor: str, consumer: VectorOperation) -> Completion | None:
     """Boxes in the order in which a producer completes them, or None where it completes none in one piece.
 
     Chunks that complete neighbouring slots of the same channels are joined until whole samples are
     there, where the consumer is a recurrence.
     """
-    unit = consumer.timesteps if consumer.steps > 1 else 1
+    joint = consumer.part is TaskPart.LOSS  # over all classes and time steps of a sample
+    unit = consumer.timesteps if consumer.steps > 1 or joint else 1
     boxes: list[Box] = []
     group: list[int] = []
     open_: Box | None = None
@@ -111,6 +129,8 @@ def completed_boxes(plan: Plan, tensor: str, consumer: VectorOperation) -> Compl
     channels = max((box.channels[1] for box in boxes), default=0)
     covered = sum((box.slots[1] - box.slots[0]) * (box.channels[1] - box.channels[0]) for box in boxes)
     if open_ is not None or covered != consumer.slots * channels:
+        return None
+    if joint and any(box.channels != (0, channels) for box in boxes):
         return None
     return Completion(tuple(boxes), tuple(min(g, len(boxes) - 1) for g in group), channels)
 

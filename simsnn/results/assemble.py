@@ -52,7 +52,13 @@ class Outcome:
     widths: DatapathWidths
 
 
-def assemble(identity: Identity, outcome: Outcome, provenance: Provenance, activity: ActivitySummary) -> Report:
+def assemble(
+    identity: Identity,
+    outcome: Outcome,
+    provenance: Provenance,
+    activity: ActivitySummary,
+    assumptions: tuple[str, ...],
+) -> Report:
     """Report of a run.
 
     Parameters
@@ -63,6 +69,8 @@ def assemble(identity: Identity, outcome: Outcome, provenance: Provenance, activ
         Mapped operations with their costs, and how they ran.
     provenance, activity : Provenance, ActivitySummary
         What it rests on.
+    assumptions : tuple of str
+        What the mapping assumes, beyond what the engines say of themselves.
     """
     rows = tuple(
         _row(item, cost, record, outcome)
@@ -71,7 +79,7 @@ def assemble(identity: Identity, outcome: Outcome, provenance: Provenance, activ
     clock = outcome.machine.config.clock
     time_ns = cycles_to_ns(outcome.execution.makespan_cycles, clock)
     static = dict(outcome.energy.leakage(time_ns))
-    notes = dict.fromkeys(note for cost in outcome.costs for note in cost.approximations)
+    notes = dict.fromkeys([*assumptions, *(note for cost in outcome.costs for note in cost.approximations)])
     return Report(
         id=identity.id,
         name=identity.name,

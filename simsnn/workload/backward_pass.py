@@ -25,6 +25,8 @@ def reduction(layer: str, partial: Operand, total: Operand) -> VectorOperation:
 class BackwardPass(StepTensors):
     """Builds the backward operations and the updates; declared counts are per element (and time step)."""
 
+    readouts: tuple[Operand, ...] = ()
+    """Readouts of all time steps, where they are built one by one: the loss is over their mean."""
     accumulates = False
     """True where an earlier operation already left weight gradients that this one is added to."""
 
@@ -52,7 +54,7 @@ class BackwardPass(StepTensors):
                 TaskPart.LOSS,
                 layer.out_elements,
                 counts,
-                (self.edge(layer.index),),
+                self.readouts or (self.edge(layer.index),),
                 (gradient,),
                 bits=self.widths.partial_sum,
             )
@@ -79,9 +81,7 @@ class BackwardPass(StepTensors):
 
     def _delivered(self, reader: Layer, layer: Layer) -> Operand:
         """Gradient that ``reader`` delivers towards ``layer``; flatten and add pass theirs on."""
-        if reader.kind == "flatten":
-            return self._incoming(reader)[1]
-        if reader.kind == "add":
+        if reader.kind in ("flatten", "add"):
             return self._towards_current(reader)
         return self.gradient(f"{reader.name}.dinput", layer.out_elements)
 
@@ -92,12 +92,13 @@ class BackwardPass(StepTensors):
         return self._incoming(layer)[1]
 
     def _backward_layer(self, layer: Layer) -> list[Operation]:
-        if not layer.has_weights and not self.network.needs_input_gradient(layer):
+        trained = layer.has_weights or (isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training")
+        if not trained and not self.network.needs_input_gradient(layer):
             return []
         operations: list[Operation] = []
         if layer.consumers:
             gather, incoming = self._incoming(layer)
-            operations += gather if layer.kind != "flatten" else []
+            operations += gather
         else:
             incoming = self.gradient(f"{layer.name}.dcurrent", layer.out_elements)
         if layer.neuron is not None:
@@ -153,7 +154,7 @@ class BackwardPass(StepTensors):
         )
         reads = (gradient, source, moments, sums, scale)
         second = self.vector(layer.name, Pass.B, TaskPart.NORMALISATION, size, NORM_APPLY, reads, out)
-        return [first, second]
+        return [first, second] if self.network.needs_input_gradient(layer) else [first]
 
     def _synapse_backward(self, layer: Layer, gradient: Operand) -> list[Operation]:
         operations: list[Operation] = []

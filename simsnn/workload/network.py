@@ -295,6 +295,12 @@ def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> Li
     if layer.neuron == "none":
         return None
     if isinstance(layer.neuron, LifNeuron):
+        if not layer.carries_current:
+            raise ConfigError(
+                f"layer {layer.name!r} of kind {layer.kind} carries no current, so no neuron can stand behind it",
+                where=Where(path=f"network.layers.{index}.neuron"),
+                remedy="put the neuron on the convolution, linear, batch_norm or add layer before it",
+            )
         return layer.neuron
     sums = all(config.layers[i].kind in ("batch_norm", "add") for i in consumers)
     if not layer.carries_current or not consumers or sums:

@@ -117,7 +117,7 @@ class StepTensors:
 
     def current(self, layer: Layer) -> Operand:
         """Neuron input, or the value of a layer without neuron, at partial-sum width."""
-        if layer.kind == "add" and layer.out_format.levels:
+        if layer.kind == "add" and layer.neuron is None and layer.out_format.levels:
             return self.value(f"{layer.name}.output", layer.out_elements, layer.out_format)
         return self.tensor(f"{layer.name}.current", OperandClass.CURRENTS, layer.out_elements, self.widths.partial_sum)
 
@@ -182,7 +182,8 @@ class StepTensors:
             bits or self.widths.membrane,
             reads,
             writes,
-            state_bits=self.widths.membrane if recurrent else 0,
+            # one step at a time the state is a tensor of its own, read and written like any other
+            state_bits=self.widths.membrane if recurrent and self.step is None else 0,
             reverse=recurrent and pass_ is not Pass.F,
             slots=self.scope.slots,
             timesteps=self.scope.timesteps,

@@ -50,9 +50,11 @@ def step_by_step(
         for step in range(scope.timesteps):
             operations += ForwardPass(network, single, widths, step).build()
     backward = [BackwardPass(network, single, widths, step) for step in reversed(range(scope.timesteps))]
+    readouts = tuple(builder.edge(network.output.index) for builder in backward)
     if backward[0].training:
         for builder in backward:
             builder.accumulates = builder is not backward[0]
+            builder.readouts = readouts
             operations += builder.build(None)
         operations += backward[-1].all_updates(update)
     return tuple(operations)

@@ -11,6 +11,7 @@ from simsnn.workload.network import Format, Network, NetworkConfig, build_networ
 from simsnn.workload.presets import GENERATORS, Document
 
 ANALOG = Format.real(8)
+LIF = GENERATORS.get("mlp")((4,), 2, False)["neuron"]
 
 
 def network(document: Document, form: Format = ANALOG) -> Network:
@@ -132,6 +133,7 @@ def test_conv1d_is_a_convolution_of_one_row() -> None:
             "cannot add shapes",
         ),
         (small(conv("a"), shape=(1, 2, 3, 4)), "input must be"),
+        (small(conv("a"), {"name": "p", "kind": "max_pool", "kernel": 2, "neuron": LIF}), "carries no current"),
     ],
 )
 def test_networks_that_cannot_be_are_refused_in_words(document: Document, says: str) -> None:

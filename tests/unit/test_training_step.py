@@ -64,6 +64,63 @@ def test_products_are_those_of_every_layer_but_b_of_the_first(name: str, norm: b
     assert set(products) == expected
 
 
+CONV = {"kind": "conv2d", "channels": 4, "kernel": 3, "padding": 1}
+ODD = {
+    "residual sum with a neuron": [
+        {"name": "a", **CONV},
+        {"name": "n", "kind": "batch_norm"},
+        {"name": "b", **CONV},
+        {"name": "s", "kind": "add", "inputs": ["b", "n"]},
+        {"name": "f", "kind": "flatten"},
+        {"name": "o", "kind": "linear", "features": 3},
+    ],
+    "flatten with two readers": [
+        {"name": "a", **CONV},
+        {"name": "f", "kind": "flatten"},
+        {"name": "x", "kind": "linear", "features": 3, "inputs": ["f"]},
+        {"name": "y", "kind": "linear", "features": 3, "inputs": ["f"]},
+        {"name": "s", "kind": "add", "inputs": ["x", "y"]},
+    ],
+    "flatten at the end": [{"name": "a", **CONV}, {"name": "b", **CONV}, {"name": "f", "kind": "flatten"}],
+    "normalisation first": [
+        {"name": "n", "kind": "batch_norm"},
+        {"name": "f", "kind": "flatten"},
+        {"name": "o", "kind": "linear", "features": 3},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_networks_write_before_they_read_as_well(name: str) -> None:
+    document = {**GENERATORS.get("mlp")((2, 8, 8), 3, False), "layers": ODD[name]}
+    net = build_network(NetworkConfig.model_validate_json(json.dumps(document)), Format.real(8), 32)
+    written: set[str] = set()
+    for operation in step(net):
+        for operand in reads(operation):
+            known = operand.tensor in written or operand.role in OUTSIDE or operand.tensor == "input"
+            assert known, f"{operation.layer} {operation.pass_} {operation.part} reads {operand.tensor}"
+        written |= {operand.tensor for operand in writes(operation)}
+    updates = [op for op in step(net) if op.part is TaskPart.UPDATE]
+    assert sum(op.elements for op in updates if isinstance(op, VectorOperation)) == net.parameters
+
+
+def test_a_residual_sum_in_front_of_a_neuron_is_as_wide_as_a_current() -> None:
+    (sum_,) = [
+        op
+        for op in step(network("resnet18", True))
+        if (op.layer, op.part) == ("s1b1_add", TaskPart.RESIDUAL) and op.pass_ is Pass.F
+    ]
+    (out,) = writes(sum_)
+    assert (out.bits, out.role) == (32, OperandClass.CURRENTS)
+
+
+def test_the_loss_waits_for_every_time_step() -> None:
+    net, scope = network("vgg5", False), StepScope(3, 8, ALL, Encoding.DIRECT)
+    losses = [op for op in step_by_step(net, scope, WIDTHS, RULE) if op.part is TaskPart.LOSS]
+    assert len(losses) == 3
+    assert all({o.tensor for o in reads(op)} == {f"fc2.current@{t}" for t in range(3)} for op in losses)
+
+
 def test_an_identity_shortcut_sums_gradients_before_the_neuron() -> None:
     order = [(op.layer, op.part) for op in step(network("resnet18", True)) if op.pass_ is Pass.B]
     at = order.index(("s1b1_add", TaskPart.RESIDUAL))
