@@ -104,6 +104,17 @@ def _product_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterC
     )
 
 
+def _spill_adds(plan: SystolicPlan) -> int:
+    """Additions at the array's edge where partial sums spill: one per sum that is read back."""
+    if plan.config.psum is not PartialSums.SPILL or plan.config.scalesim or plan.dataflow is Dataflow.OS:
+        return 0
+    folds_along_k = (_timed(grid.rows.runs(plan.full[0]))[0] for grid in plan.grids)
+    return (
+        sum(gemm.m * gemm.n * (pieces - 1) for gemm, pieces in zip(plan.period, folds_along_k, strict=True))
+        * plan.groups
+    )
+
+
 def action_counts(plan: SystolicPlan) -> ActionCounts:
     """Priced actions of the array; words of the buffers are left to the mapping."""
     counts, config, operation = register_counts(plan), plan.config, plan.operation
@@ -116,7 +127,7 @@ def action_counts(plan: SystolicPlan) -> ActionCounts:
         (ActionKey("pe", Action.REGISTER_WRITE, stationary), counts.tile_writes + counts.swap_writes),
         (ActionKey("accumulator", Action.REGISTER_READ, width), counts.bank_reads),
         (ActionKey("accumulator", Action.REGISTER_WRITE, width), counts.bank_writes),
-        (ActionKey("accumulator", Action.ADD, width), counts.bank_reads),
+        (ActionKey("accumulator", Action.ADD, width), counts.bank_reads + _spill_adds(plan)),
         (ActionKey("drain", Action.REGISTER_WRITE, width), counts.drain_writes),
     ]
     if plan.dataflow is Dataflow.OS:

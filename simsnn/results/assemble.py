@@ -140,14 +140,11 @@ def _traffic_rows(traffic: Traffic) -> tuple[TrafficRow, ...]:
 
 
 def _binds(item: MappedOperation, record: TaskRecord, machine: Machine) -> str:
-    """The resource this task occupies longest: its engine, its SRAM ports, or the DRAM."""
+    """What takes most of the task's time: its engine, its transfers (or the wait for them), another wait."""
     moved = sum(machine.dram.occupancy_cycles(t.bytes) for m in item.choice.moves for t in m.loads + m.stores)
     busy = (record.cycles.accounted - record.cycles.stall) // record.cycles.groups
-    candidates = {
-        "compute": busy,
-        "dram": moved,
-        "sram_bank": busy + record.stalls.sram_bank if item.slowdown > 1 else 0,
-    }
+    waits = {cause.value: int(getattr(record.stalls, cause.value)) for cause in StallCause}
+    candidates = {"compute": busy, **waits, "dram": max(moved, waits["dram"])}
     return max(candidates, key=lambda name: candidates[name])
 
 
