@@ -63,8 +63,7 @@ def choose(operation: Operation, candidates: Iterable[Plan], machine: Machine, s
     for plan in candidates:
         if best is not None and (plan.chunk_count > MOST_CHUNKS or plan.cost().cycles.total >= best.cycles):
             continue
-        moves = chunk_moves(plan, machine)
-        excess = _worst_excess(moves, shares)
+        moves, excess = moves_that_fit(chunk_moves(plan, machine), shares)
         if excess is not None:
             tightest = excess if tightest is None else min(tightest, excess, key=lambda e: e[1] / shares.bytes_[e[0]])
             continue
@@ -85,21 +84,18 @@ def _readd_cycles(plan: Plan, operation: Operation, dram: FixedRateDram) -> int:
     return dram.occupancy_cycles(moved) + 2 * dram.latency_cycles
 
 
-def fits(moves: tuple[ChunkMoves, ...], shares: Shares) -> bool:
-    """True when every chunk fits its shares."""
-    return _worst_excess(moves, shares) is None
-
-
-def _worst_excess(moves: tuple[ChunkMoves, ...], shares: Shares) -> tuple[int, int] | None:
-    """(SRAM, bytes) of the chunk that exceeds its share most, or None when all fit."""
-    worst: tuple[int, int] | None = None
+def moves_that_fit(
+    moves: Iterable[ChunkMoves], shares: Shares
+) -> tuple[tuple[ChunkMoves, ...], tuple[int, int] | None]:
+    """Moves up to the first chunk that exceeds a share, and that (SRAM, bytes); None where all fit."""
+    fitting: list[ChunkMoves] = []
     for move in moves:
-        for sram, size in enumerate(move.occupies):
-            if size > shares.bytes_[sram] and (
-                worst is None or size / shares.bytes_[sram] > worst[1] / shares.bytes_[worst[0]]
-            ):
-                worst = (sram, size)
-    return worst
+        over = [(size / shares.bytes_[i], i, size) for i, size in enumerate(move.occupies) if size > shares.bytes_[i]]
+        if over:
+            _, sram, size = max(over)
+            return tuple(fitting), (sram, size)
+        fitting.append(move)
+    return tuple(fitting), None
 
 
 def _does_not_fit(

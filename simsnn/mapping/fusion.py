@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from simsnn.engines.base import Box, Plan
-from simsnn.mapping.blocking import MOST_CHUNKS, Choice, Shares, fits
+from simsnn.mapping.blocking import MOST_CHUNKS, Choice, Shares, moves_that_fit
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
@@ -76,30 +76,27 @@ def candidates(
         completion = completed_boxes(plan, tensor, consumer)
         if completion is None:
             continue
-        moves = _with_boxes(chunk_moves(plan, machine, resident), plan, completion, tensor, machine)
-        if not fits(moves, shares[0]):
+        moves, excess = moves_that_fit(_with_boxes(plan, completion, tensor, machine), shares[0])
+        if excess is not None:
             continue
         follower = follow(consumer, completion.boxes, completion.channels)
-        theirs = chunk_moves(follower, machine, resident, elsewhere=resident)
-        if fits(theirs, shares[1]):
+        theirs, excess = moves_that_fit(chunk_moves(follower, machine, resident, elsewhere=resident), shares[1])
+        if excess is None:
             yield Fused(Choice(plan, moves, 0), Choice(follower, theirs, 0), completion.group)
 
 
-def _with_boxes(
-    moves: tuple[ChunkMoves, ...], plan: Plan, completion: Completion, tensor: str, machine: Machine
-) -> tuple[ChunkMoves, ...]:
-    """Every chunk of the producer with room for its whole box, which stays until the consumer has read it."""
+def _with_boxes(plan: Plan, completion: Completion, tensor: str, machine: Machine) -> Iterator[ChunkMoves]:
+    """Moves of the producer, every chunk with room for its whole box, which stays until the consumer has read it."""
     tiles = [[tile for tile in plan.leaves(chunk) if tile.tensor == tensor] for chunk in range(plan.chunk_count)]
     sizes = [0] * len(completion.boxes)
     for left, group in zip(tiles, completion.group, strict=True):
         sizes[group] += sum(tile.bytes for tile in left)
     sram = machine.sram_of(next(tile.role for left in tiles for tile in left))
-    grown = []
+    moves = chunk_moves(plan, machine, frozenset({tensor}))
     for move, left, group in zip(moves, tiles, completion.group, strict=True):
         occupies = list(move.occupies)
         occupies[sram] += sizes[group] - sum(tile.bytes for tile in left)
-        grown.append(replace(move, occupies=tuple(occupies)))
-    return tuple(grown)
+        yield replace(move, occupies=tuple(occupies))
 
 
 def completed_boxes(plan: Plan, tensor: str, consumer: VectorOperation) -> Completion | None:

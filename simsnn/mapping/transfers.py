@@ -6,6 +6,7 @@ it stays exactly as long as consecutive chunks need it. Every tensor's home is t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simsnn.costs import OperandClass
@@ -28,8 +29,8 @@ class ChunkMoves:
 
 def chunk_moves(
     plan: Plan, machine: Machine, resident: frozenset[str] = frozenset(), elsewhere: frozenset[str] = frozenset()
-) -> tuple[ChunkMoves, ...]:
-    """Moves of every chunk of a plan.
+) -> Iterator[ChunkMoves]:
+    """Moves of every chunk of a plan, one after another.
 
     Parameters
     ----------
@@ -43,7 +44,6 @@ def chunk_moves(
         Those of them whose room is counted with the other task. A tile that is read and written
         in place takes room once.
     """
-    moves = []
     before: frozenset[TileKey] = frozenset()
     for chunk in range(plan.chunk_count):
         needs, leaves = plan.needs(chunk), plan.leaves(chunk)
@@ -55,9 +55,8 @@ def chunk_moves(
         for key, tile in present.items():
             if key[0] not in elsewhere:
                 occupies[machine.sram_of(tile.role)] += tile.bytes
-        moves.append(ChunkMoves(_merge(fresh, machine), _merge(out, machine), tuple(occupies)))
+        yield ChunkMoves(_merge(fresh, machine), _merge(out, machine), tuple(occupies))
         before = frozenset(named)
-    return tuple(moves)
 
 
 def _merge(tiles: list[Tile], machine: Machine) -> tuple[Transfer, ...]:
