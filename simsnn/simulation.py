@@ -33,6 +33,10 @@ from simsnn.workload.network import Format, Network, build_network
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
 from simsnn.workload.step_tensors import StepScope, Widths
 
+LARGEST_OPERATION = 2**30
+"""Rows, weights or elements of one operation."""
+LARGEST_PRODUCT = 2**42
+"""Multiply-accumulates of one bare product."""
 _VERSIONED = ("numpy", "numba", "simpy", "pydantic")
 
 
@@ -82,7 +86,28 @@ def step_operations(experiment: ExperimentConfig, network: Network) -> tuple[Ope
             "pass W of a layer needs the gradients that pass B of the next makes", where=where, remedy="add B"
         )
     operations = experiment.schedule.operations(network, scope, widths, update_rule(experiment))
-    return tuple(op for op in operations if _runs(op, passes))
+    chosen = tuple(op for op in operations if _runs(op, passes))
+    for operation in chosen:
+        _check_size(operation)
+    return chosen
+
+
+def _check_size(operation: Operation) -> None:
+    """Refuse what no simulation would finish, with the number that is too large."""
+    size = operation.elements if isinstance(operation, VectorOperation) else operation.slots
+    if isinstance(operation, GemmOperation) and operation.geometry is not None:
+        geometry = operation.geometry
+        size = max(operation.slots * max(geometry.out_pixels, geometry.in_pixels), geometry.weights)
+    _refuse_above(size, LARGEST_OPERATION, "elements", operation)
+    if isinstance(operation, GemmOperation) and operation.gemm is not None:
+        _refuse_above(operation.gemm.macs, LARGEST_PRODUCT, "multiply-accumulates", operation)
+
+
+def _refuse_above(size: int, bound: int, unit: str, operation: Operation) -> None:
+    if size > bound:
+        levers = ("a smaller batch", "fewer time steps", "a smaller layer")
+        what = f"{operation.layer} {operation.pass_.value} {operation.part.value} is too large to simulate in one step"
+        raise CapacityError(what, demand=size, bound=bound, unit=unit, levers=levers, where=Where("workload"))
 
 
 def _runs(operation: Operation, passes: frozenset[Pass]) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from simsnn.config.hardware import HardwareConfig
-from simsnn.config.quantities import Count, Index, Name, StrictModel, WidthBits, written
+from simsnn.config.quantities import Index, Name, StrictModel, WidthBits, written
 from simsnn.engines.systolic_config import Dataflow
 from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.schedule.registry import ScheduleConfig
@@ -27,8 +27,8 @@ Level = Literal["closed_form", "critical_path", "event"]
 class WorkloadConfig(StrictModel):
     """How much of the network is run: time steps, batch, which passes, how inputs become spikes."""
 
-    timesteps: Count = 1
-    batch: Count = 1
+    timesteps: Annotated[int, Field(gt=0, le=2**16)] = 1
+    batch: Annotated[int, Field(gt=0, le=2**16)] = 1
     passes: tuple[Annotated[Pass, Field(strict=False)], ...] = (Pass.F, Pass.B, Pass.W, Pass.U)
     encoding: Annotated[Encoding, Field(strict=False)] = Encoding.DIRECT
 

@@ -21,7 +21,14 @@ from simsnn.units import Dimension, QuantityError, format_quantity, parse_quanti
 class StrictModel(BaseModel):
     """Base of every configuration model: unknown keys refused, frozen, no silent coercion."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_default=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -154,8 +161,8 @@ BandwidthValue = Annotated[
 LatencyValue = Annotated[
     Any, BeforeValidator(_latency_reader), PlainSerializer(repr, return_type=str), _schema(Dimension.TIME)
 ]
-Count = Annotated[int, Field(gt=0)]
-"""A positive bare number."""
+Count = Annotated[int, Field(gt=0, le=2**24)]
+"""A positive bare number; larger ones are a slip, or more than a simulation could finish."""
 Index = Annotated[int, Field(ge=0)]
 """A bare number that may be zero."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]

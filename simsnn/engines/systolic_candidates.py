@@ -15,9 +15,22 @@ from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.workload.operation import SlotAxis
 
+MOST_PIECES = 2**17
+"""Finer ways to cut are not listed: such chunks are smaller than any buffer."""
+
 
 def blockings(plan: SystolicPlan) -> Iterator[Blocking]:
     """Blockings of a plan's operation; ``plan`` is the operation in one piece."""
+    rows, columns = plan.grids[0].rows.count(), plan.grids[0].columns.count()
+    for blocking in _all_blockings(plan):
+        along_rows = -(-rows // blocking.row_folds) if blocking.row_folds else 1
+        along_columns = -(-columns // blocking.column_folds) if blocking.column_folds else 1
+        pieces = blocking.slot_blocks * blocking.row_blocks * along_rows * along_columns
+        if pieces * len(plan.gemms) <= MOST_PIECES:
+            yield blocking
+
+
+def _all_blockings(plan: SystolicPlan) -> Iterator[Blocking]:
     operation, grid = plan.operation, plan.grids[0]
     slots = operation.slots if operation.slot_axis is not SlotAxis.NONE else 1
     row_steps, column_steps = _fold_steps(grid.rows.count()), _fold_steps(grid.columns.count())

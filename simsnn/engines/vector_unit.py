@@ -18,6 +18,9 @@ from simsnn.engines.vector_unit_plan import VectorPlan, cut_units, most_pieces
 from simsnn.errors import UnsupportedOperation
 from simsnn.workload.operation import Operation, VectorOperation
 
+MOST_PIECES = 2**17
+"""Finer ways to cut are not listed."""
+
 
 class VectorUnit:
     """A vector unit of the machine; stateless, every operation gets a plan of its own.
@@ -82,7 +85,8 @@ class VectorUnit:
         for blocks in sorted({min(1 << power, most) for power in range(most.bit_length() + 1)}):
             yield self.plan(operation, blocks)
         for count in sorted({min(4**power, pieces) for power in range(1, pieces.bit_length() + 1)} - {1}):
-            yield self.plan(operation, most, count)
+            if most * count <= MOST_PIECES:
+                yield self.plan(operation, most, count)
 
     def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Hardware of the unit at a datapath and state width.

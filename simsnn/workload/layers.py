@@ -16,6 +16,8 @@ from simsnn.neurons.lif import LifNeuron
 from simsnn.workload.operation import ConvGeometry
 
 Shape = tuple[int, int, int]
+Width = Annotated[int, Field(gt=0, le=2**20)]
+"""Channels or features of a layer."""
 Pair = Count | tuple[Count, Count]
 PairOrZero = Index | tuple[Index, Index]
 NeuronChoice = Annotated[LifNeuron, Field()] | Literal["none"]
@@ -53,7 +55,7 @@ class Conv2dLayer(LayerConfig):
     """2-D convolution; padding, stride, dilation and kernel are one number or [rows, columns]."""
 
     kind: Literal["conv2d"]
-    channels: Count
+    channels: Width
     kernel: Pair
     stride: Pair = 1
     padding: PairOrZero = 0
@@ -88,7 +90,7 @@ class Conv1dLayer(LayerConfig):
     """1-D convolution over the last axis of a (channels, 1, length) input."""
 
     kind: Literal["conv1d"]
-    channels: Count
+    channels: Width
     kernel: Count
     stride: Count = 1
     padding: Index = 0
@@ -125,7 +127,7 @@ class LinearLayer(LayerConfig):
     """Fully connected layer on a flat input."""
 
     kind: Literal["linear"]
-    features: Count
+    features: Width
 
     carries_current: ClassVar[bool] = True
     has_weights: ClassVar[bool] = True

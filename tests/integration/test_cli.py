@@ -276,3 +276,22 @@ def test_silent_networks_are_called_out(here: Path, capsys: pytest.CaptureFixtur
     assert main(["run", "quickstart", "--set", silent, "--json", "-o", str(here)]) == 0
     warnings = document(capsys)["activity"]["warnings"]
     assert any("100 % sparsity is fake" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "network.layers.0.channels=1000000000",
+        "workload.batch=99999999999999999999",
+        "workload.timesteps=60000",
+        "activity.optimizer.learning_rate=1e400",
+        "network={layers: [{name: g, kind: gemm, m: 10000000, k: 10000000, n: 10000000}]}",
+    ],
+)
+def test_what_no_simulation_would_finish_is_refused_at_once(
+    assignment: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = ["--set", "activity=null", "--set", "workload={passes: [F]}"] if "gemm" in assignment else []
+    assert main(["run", "quickstart", "--set", assignment, *bare]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert list(here.iterdir()) == []
