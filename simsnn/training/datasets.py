@@ -93,6 +93,13 @@ def split(labels: Labels, fraction: float, seed: int) -> tuple[NDArray[np.int64]
         members = rng.permutation(np.flatnonzero(labels == label))
         test.append(members[: round(fraction * len(members))])
     chosen = np.concatenate(test)
+    if not len(chosen) or len(chosen) == len(labels):
+        raise ConfigError(
+            f"test_fraction {fraction} leaves {len(labels) - len(chosen)} training and {len(chosen)} test samples",
+            where=Where(path="activity.dataset.test_fraction"),
+            value=fraction,
+            remedy="choose a fraction that leaves samples of both, such as 0.2",
+        )
     rest = np.setdiff1d(np.arange(len(labels)), chosen)
     return rng.permutation(rest), rng.permutation(chosen)
 

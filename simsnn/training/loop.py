@@ -174,6 +174,13 @@ class _Trainer:
         shuffle, samples = self.stream(_ORDER), len(self.data.train_labels)
         for number in range(self.config.epochs):
             state, loss = self.epoch(number, state, optimizer, shuffle.permutation(samples))
+            if not (np.isfinite(loss) and np.isfinite(state.parameters).all()):
+                raise ConfigError(
+                    f"training diverged in epoch {number + 1}: its loss or weights are no longer finite",
+                    where=Where(path="activity.optimizer.learning_rate"),
+                    value=self.config.optimizer.learning_rate,
+                    remedy="lower the learning rate",
+                )
             accuracy, silent = self.evaluate(state)
             history.append(EpochRecord(number + 1, loss, accuracy))
             if progress is not None:
