@@ -16,10 +16,10 @@ from simsnn.config.experiment import ExperimentConfig
 from simsnn.errors import ConfigError, TraceError, Where
 from simsnn.results.report import ActivitySummary
 from simsnn.training.config import FileActivityConfig, TrainConfig
-from simsnn.workload.activity import Activity, LayerActivity, SpikeTensor
-from simsnn.workload.feeder import streamed_nonzeros
+from simsnn.workload.activity import Activity, LayerActivity
 from simsnn.workload.network import Network
-from simsnn.workload.operation import GemmOperation, Pass
+from simsnn.workload.operation import GemmOperation
+from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.step_tensors import UpdateRule
 from simsnn.workload.synthetic import LayerShape, SyntheticConfig, synthetic_activity
 
@@ -70,26 +70,9 @@ class ResolvedActivity:
             warnings=self.activity.warnings(),
         )
 
-    def nonzeros(self, operation: GemmOperation) -> int | None:
-        """Non-zero streamed operands of a product with spikes; None where nothing is known or nothing is binary.
-
-        For F and W alike: every spike counts once per kernel tap that uses it, padding excluded.
-        A product of one time step has the share of that step.
-        """
-        if self.activity is None or operation.geometry is None or operation.pass_ is Pass.B:
-            return None
-        inputs = self.activity.layer(operation.layer).inputs
-        if not isinstance(inputs, SpikeTensor):
-            return None
-        return streamed_nonzeros(_step_of(inputs, operation), operation.geometry)
-
-
-def _step_of(spikes: SpikeTensor, operation: GemmOperation) -> SpikeTensor:
-    """The slice of one time step, where the operation covers a single one (``name@step``)."""
-    _, separator, step = operation.left.tensor.rpartition("@")
-    if not separator:
-        return spikes
-    return SpikeTensor.from_dense(spikes.to_dense()[int(step) : int(step) + 1])
+    def product(self, operation: GemmOperation) -> ProductActivity | None:
+        """What is known of the operands of one product; None where nothing is."""
+        return None if self.activity is None else ProductActivity.of(operation, self.activity)
 
 
 def resolve_activity(experiment: ExperimentConfig, network: Network, progress: Progress | None) -> ResolvedActivity:

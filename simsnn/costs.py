@@ -55,6 +55,37 @@ class Action(StrEnum):
     DRAM_WRITE = "dram_write"
 
 
+class Observed(StrEnum):
+    """What an engine noticed about a task besides cycles and actions; never priced.
+
+    ``operations`` are the accumulates or multiply-accumulates that the non-zero operands ask for
+    (non-zeros times fan-out), ``dense_operations`` those of the dense product; ``*_cycles`` of the
+    dual-sparsity engine are group-cycles, ``lane_cycles_*`` lane-cycles of its compute edges.
+    """
+
+    OPERATIONS = "operations"
+    DENSE_OPERATIONS = "dense_operations"
+    ADDS_DONE = "adds_done"
+    TILES = "tiles"
+    BYPASSED_TILES = "bypassed_tiles"
+    TABLE_BUILDS = "table_builds"
+    TABLE_READS = "table_reads"
+    ZERO_ADDRESS_READS = "zero_address_reads"
+    ISSUES_SKIPPED = "issues_skipped"
+    POSITION_GROUPS = "position_groups"
+    POSITION_GROUPS_DROPPED = "position_groups_dropped"
+    PIXELS = "pixels"
+    ACTIVE_PIXELS = "active_pixels"
+    SCANNED_BITS = "scanned_bits"
+    SLICES = "slices"
+    WEIGHT_COPIES = "weight_copies"
+    LANE_CYCLES_USED = "lane_cycles_used"
+    LANE_CYCLES_ROUNDING = "lane_cycles_rounding"
+    LANE_CYCLES_BANK_CONFLICT = "lane_cycles_bank_conflict"
+    EXPOSED_SCAN_CYCLES = "exposed_scan_cycles"
+    IMBALANCE_CYCLES = "imbalance_cycles"
+
+
 @dataclass(frozen=True, slots=True)
 class OperationCounts:
     """Arithmetic per element and step of a vector operation, by kind.
@@ -226,9 +257,19 @@ class EngineCost:
     actions: ActionCounts = ActionCounts()
     traffic: Traffic = Traffic()
     approximations: tuple[str, ...] = ()
+    observations: tuple[tuple[Observed, int], ...] = ()
 
     def __add__(self, other: EngineCost) -> EngineCost:
         merged = tuple(dict.fromkeys(self.approximations + other.approximations))
+        names = dict.fromkeys(name for name, _ in self.observations + other.observations)
         return EngineCost(
-            self.cycles + other.cycles, self.actions + other.actions, self.traffic + other.traffic, merged
+            self.cycles + other.cycles,
+            self.actions + other.actions,
+            self.traffic + other.traffic,
+            merged,
+            tuple((name, self.observed(name) + other.observed(name)) for name in names),
         )
+
+    def observed(self, what: Observed) -> int:
+        """One observation; 0 where the engine does not make it."""
+        return next((count for name, count in self.observations if name is what), 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simsnn.activities import ResolvedActivity, update_rule
 from simsnn.config.experiment import ExperimentConfig
@@ -20,7 +20,7 @@ from simsnn.errors import CapacityError, ConfigError, ModelDisagreement, Unsuppo
 from simsnn.mapping.build import build_graph, map_operations
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
-from simsnn.mapping.place import check_layer_names
+from simsnn.mapping.place import check_layer_names, place
 from simsnn.results.assemble import Identity, Outcome, assemble
 from simsnn.results.report import SCHEMA, Provenance, Report
 from simsnn.schedule.graph import TaskGraph
@@ -130,6 +130,7 @@ def prepare(experiment: ExperimentConfig) -> Prepared:
     machine = Machine.build(experiment.hardware)
     operations = step_operations(experiment, network)
     _check_order(experiment, machine)
+    _check_activity(experiment, operations, machine)
     mapped = map_operations(operations, experiment.mapping, machine)
     energy = energy_model(experiment)
     _check_clock(machine, energy)
@@ -150,7 +151,7 @@ def _check_order(experiment: ExperimentConfig, machine: Machine) -> None:
     if experiment.schedule.needs_all_steps or experiment.workload.timesteps == 1:
         return
     for index, unit in enumerate(experiment.hardware.vector_units):
-        if getattr(machine.engines[len(experiment.hardware.arrays) + index], "needs_all_steps", False):
+        if machine.engines[len(experiment.hardware.arrays) + index].capabilities.needs_all_steps:
             raise UnsupportedOperation(
                 f"{unit.name} keeps neurons resident over all time steps (order: t_inner),"
                 f" {experiment.schedule.kind} has one step at a time",
@@ -158,6 +159,20 @@ def _check_order(experiment: ExperimentConfig, machine: Machine) -> None:
                 value="t_inner",
                 allowed=("t_outer",),
                 remedy="order: t_outer, or schedule.kind layer_by_layer",
+            )
+
+
+def _check_activity(experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine) -> None:
+    """An engine that skips zeros needs to know where they are."""
+    if experiment.activity is not None:
+        return
+    for operation in operations:
+        engine = machine.engines[place(operation, experiment.mapping, machine).engine]
+        if isinstance(operation, GemmOperation) and engine.capabilities.needs_activity:
+            raise ConfigError(
+                f"{engine.name} skips zeros, so its cycles depend on real spikes and masks, and there is no activity",
+                where=Where("activity"),
+                remedy="add activity: {kind: train | file | synthetic, ...}",
             )
 
 
@@ -176,12 +191,13 @@ def energy_model(experiment: ExperimentConfig) -> EnergyModel:
 
 def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report, Execution]:
     """Execute at the experiment's level, check it against its bounds, price it, report it."""
+    prepared = bound(prepared, activity)
     experiment, machine, graph = prepared.experiment, prepared.machine, prepared.graph
     execution = _execute(experiment, graph, machine)
     bounds = find_bounds(graph, machine.dram)
     if experiment.simulation.level == "event":
         check_bounds(execution, bounds)
-    costs = tuple(_cost(item, activity) for item in prepared.mapped)
+    costs = tuple(item.choice.plan.cost() for item in prepared.mapped)
     for item, cost, record in zip(prepared.mapped, costs, execution.tasks, strict=True):
         _check_cost(item, cost, record.cycles.accounted - record.cycles.stall)
     area = AreaModel.of(float(experiment.hardware.technology.node), prepared.energy.sram)
@@ -197,6 +213,23 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
     )
     notes = assumptions(prepared, activity)
     return assemble(identity, outcome, _provenance(experiment, activity), activity.summary, notes), execution
+
+
+def bound(prepared: Prepared, activity: ResolvedActivity) -> Prepared:
+    """The prepared run with real spikes and masks in its plans; how it is cut stays as it was."""
+    mapped = tuple(_with_activity(item, activity) for item in prepared.mapped)
+    tasks = tuple(
+        replace(task, plan=item.choice.plan, issues=tuple(map(item.choice.plan.issues, range(len(task.chunks)))))
+        for task, item in zip(prepared.graph.tasks, mapped, strict=True)
+    )
+    return replace(prepared, mapped=mapped, graph=replace(prepared.graph, tasks=tasks))
+
+
+def _with_activity(item: MappedOperation, activity: ResolvedActivity) -> MappedOperation:
+    if not isinstance(item.operation, GemmOperation):
+        return item
+    plan = item.choice.plan.with_activity(activity.product(item.operation))
+    return replace(item, choice=replace(item.choice, plan=plan))
 
 
 def assumptions(prepared: Prepared, activity: ResolvedActivity) -> tuple[str, ...]:
@@ -239,11 +272,6 @@ def _execute(experiment: ExperimentConfig, graph: TaskGraph, machine: Machine) -
     if experiment.simulation.level == "critical_path":
         return critical_path(graph, machine.dram)
     return execute(graph, machine.dram, experiment.simulation.trace)
-
-
-def _cost(item: MappedOperation, activity: ResolvedActivity) -> EngineCost:
-    nonzeros = activity.nonzeros(item.operation) if isinstance(item.operation, GemmOperation) else None
-    return item.choice.plan.with_nonzeros(nonzeros).cost()
 
 
 def _check_cost(item: MappedOperation, cost: EngineCost, worked: int) -> None:

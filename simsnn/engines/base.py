@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
 from simsnn.energy.parts import AreaPart
-from simsnn.workload.operation import Operation
+from simsnn.workload.operation import Operation, Pass
+from simsnn.workload.product_activity import ProductActivity
 
 State = NDArray[np.int64]
 """Recurrence state of a plan; mutated in place by ``advance``. Layout belongs to the engine."""
@@ -114,6 +115,28 @@ class Work:
     peak_per_cycle: int
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine does beyond dense products.
+
+    Parameters
+    ----------
+    mask_passes : frozenset of Pass
+        Passes in which it scans the masks of an operation's ``sparsity``.
+    accumulates_in_place : bool
+        Pass W adds to the weight gradient that stands in memory; others need a re-add.
+    needs_activity : bool
+        Its cycles depend on real spikes or masks.
+    needs_all_steps : bool
+        The currents of all T must exist before it starts: layer-by-layer only.
+    """
+
+    mask_passes: frozenset[Pass] = frozenset()
+    accumulates_in_place: bool = False
+    needs_activity: bool = False
+    needs_all_steps: bool = False
+
+
 class Plan(Protocol):
     """One operation on one engine, cut into chunks."""
 
@@ -148,8 +171,11 @@ class Plan(Protocol):
     def formula(self) -> str:
         """The cycle formula with its numbers in it, for ``simsnn explain``."""
 
-    def with_nonzeros(self, nonzeros: int | None) -> Plan:
-        """Same plan with the non-zero operands counted in real spikes; engines that count none return themselves."""
+    def with_activity(self, activity: ProductActivity | None) -> Plan:
+        """Same cut with the real spikes and masks; before, a plan describes the dense case.
+
+        Chunks, tiles and boxes must not depend on the activity, cycles and counts may.
+        """
 
     def start(self) -> State:
         """State before the first chunk: an empty pipeline at time 0 of the task."""
@@ -188,6 +214,10 @@ class Engine(Protocol):
     config_type: ClassVar[type[Any]]
     config: Any
     name: str
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it does beyond dense products."""
 
     def supports(self, operation: Operation) -> Refusal | None:
         """Reason why this engine refuses the operation, or None."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.engines.base import Dataflow, DatapathWidths, Refusal
+from simsnn.engines.base import Capabilities, Dataflow, DatapathWidths, Refusal
 from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_candidates import blockings
 from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
@@ -41,6 +41,11 @@ class SystolicEngine:
     def __init__(self, config: SystolicConfig) -> None:
         self.config = config
         self.name = config.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Dense products only."""
+        return Capabilities()
 
     def supports(self, operation: Operation) -> Refusal | None:
         """Refuse vector work, empty products, and on gated adders every product that multiplies."""

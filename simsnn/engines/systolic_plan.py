@@ -26,7 +26,8 @@ from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
 from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES, CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
 from simsnn.workload.lowering import Lowered, lowered
-from simsnn.workload.operation import Gemm, GemmOperation, SlotAxis
+from simsnn.workload.operation import Gemm, GemmOperation, Pass, SlotAxis
+from simsnn.workload.product_activity import ProductActivity
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +66,13 @@ class SystolicPlan:
     gemms: tuple[Gemm, ...]
     nonzeros: int | None = None
 
+    def with_activity(self, activity: ProductActivity | None) -> SystolicPlan:
+        """Same plan with the non-zero operands of F and W counted in real spikes; the array's time is dense."""
+        binary = activity is not None and self.operation.pass_ is not Pass.B
+        return self.with_nonzeros(activity.nonzeros if activity is not None and binary else None)
+
     def with_nonzeros(self, nonzeros: int | None) -> SystolicPlan:
-        """Same plan with the non-zero operands counted in real spikes."""
+        """Same plan with that many non-zero elements of the binary operand."""
         return replace(self, nonzeros=nonzeros)
 
     @cached_property

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.engines.base import Box, Dataflow, DatapathWidths, Refusal
+from simsnn.engines.base import Box, Capabilities, Dataflow, DatapathWidths, Refusal
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.engines.vector_unit_following import FollowingPlan
 from simsnn.engines.vector_unit_plan import VectorPlan, cut_units, most_pieces
@@ -40,9 +40,9 @@ class VectorUnit:
         self.name = config.name
 
     @property
-    def needs_all_steps(self) -> bool:
-        """True when the currents of all T must exist before a block starts (``t_inner``): layer-by-layer only."""
-        return self.config.order == "t_inner"
+    def capabilities(self) -> Capabilities:
+        """With ``t_inner`` the currents of all T must exist before a block starts: layer-by-layer only."""
+        return Capabilities(needs_all_steps=self.config.order == "t_inner")
 
     def supports(self, operation: Operation) -> Refusal | None:
         """Refuse matrix products and operations without elements or steps."""

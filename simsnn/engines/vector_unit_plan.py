@@ -26,6 +26,7 @@ from simsnn.engines.base import Box, BufferAccess, PortDemand, State, Tile, Work
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.errors import CapacityError
 from simsnn.workload.operation import Operand, TaskPart, VectorOperation
+from simsnn.workload.product_activity import ProductActivity
 
 FREE, RESULT_END, ISSUES, RELOAD, STALL = range(5)
 """Layout of the state: next free issue edge, last result, issues so far, recurrence waits, waits for ready."""
@@ -269,7 +270,7 @@ class VectorPlan:
         done = operation.counts.total * operation.elements * operation.steps
         return Work(done, self.config.lanes * self.config.ops_per_cycle)
 
-    def with_nonzeros(self, nonzeros: int | None) -> VectorPlan:  # noqa: ARG002 - no lane skips a zero
+    def with_activity(self, activity: ProductActivity | None) -> VectorPlan:  # noqa: ARG002 - no lane skips a zero
         """This plan: a vector unit works on every element."""
         return self
 

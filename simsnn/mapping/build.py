@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simsnn.config.experiment import MappingConfig
+from simsnn.engines.base import Engine
 from simsnn.engines.systolic import SystolicEngine
 from simsnn.mapping.blocking import Shares, choose
-from simsnn.mapping.expand import reductions_of_partials, split_col2im
+from simsnn.mapping.expand import reductions_of_partials, split_accumulation, split_col2im
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, Placed, reads, writes
+from simsnn.mapping.masks import with_mask_writers, with_masks
 from simsnn.mapping.pairs import fuse_pairs
 from simsnn.mapping.place import place
 from simsnn.mapping.ports import across_roles, slowdown
@@ -23,19 +25,31 @@ from simsnn.workload.operation import GemmOperation, Operation
 
 
 def placed(operations: tuple[Operation, ...], mapping: MappingConfig, machine: Machine) -> tuple[Placed, ...]:
-    """Engine of every operation; products that leave columns are followed by their scatter."""
+    """Engine of every operation, and the vector work that follows from how an engine does its products.
+
+    Products that leave columns are followed by their scatter, weight gradients that are not added in
+    place by their re-add; masks that an engine scans are written by whoever writes what they describe.
+    """
     result: list[Placed] = []
     for operation in operations:
         placement = place(operation, mapping, machine)
-        engine = machine.engines[placement.engine]
-        if isinstance(operation, GemmOperation) and isinstance(engine, SystolicEngine):
-            product, scatter = split_col2im(operation, engine.config.b_lowering)
-            result.append(Placed(product, placement))
-            if scatter is not None:
-                result.append(Placed(scatter, place(scatter, mapping, machine)))
-        else:
-            result.append(Placed(operation, placement))
-    return tuple(result)
+        pieces = _pieces(operation, machine.engines[placement.engine])
+        result.append(Placed(pieces[0], placement))
+        result += [Placed(piece, place(piece, mapping, machine)) for piece in pieces[1:]]
+    return with_mask_writers(tuple(result))
+
+
+def _pieces(operation: Operation, engine: Engine) -> tuple[Operation, ...]:
+    """The operation as its engine does it, and what the vector unit must add."""
+    if not isinstance(operation, GemmOperation):
+        return (operation,)
+    operation = with_masks(operation, engine.capabilities)
+    if operation.accumulates and not engine.capabilities.accumulates_in_place:
+        return split_accumulation(operation)
+    if isinstance(engine, SystolicEngine):
+        product, scatter = split_col2im(operation, engine.config.b_lowering)
+        return (product,) if scatter is None else (product, scatter)
+    return (operation,)
 
 
 def map_operations(

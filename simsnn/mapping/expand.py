@@ -40,6 +40,19 @@ def split_col2im(operation: GemmOperation, lowering: BLowering) -> tuple[GemmOpe
     return replace(operation, output=columns), scatter
 
 
+def split_accumulation(operation: GemmOperation) -> tuple[GemmOperation, VectorOperation]:
+    """A W product whose engine does not add to what stands in memory: its own gradient, and the re-add of it."""
+    total, extent = operation.output, operation.extent
+    place = f"@{extent.steps[0]}.{extent.samples[0]}" if extent is not None else ""
+    partial = replace(total, tensor=f"{total.tensor}{place}")
+    counts = OperationCounts(add=1)
+    layer, count = operation.layer, total.elements
+    add = VectorOperation(
+        layer, Pass.W, TaskPart.REDUCE, count, 1, counts, total.bits, reads=(partial, total), writes=(total,)
+    )
+    return replace(operation, output=partial, accumulates=False), add
+
+
 def reductions_of_partials(operation: GemmOperation, partials: int) -> tuple[VectorOperation, ...]:
     """Adds up the weight gradients that a product cut along K has left in memory, in a tree.
 

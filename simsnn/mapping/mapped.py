@@ -57,7 +57,10 @@ class MappedOperation:
 
 def reads(operation: Operation) -> tuple[Operand, ...]:
     """Tensors that an operation reads."""
-    return (operation.left, operation.right) if isinstance(operation, GemmOperation) else operation.reads
+    if not isinstance(operation, GemmOperation):
+        return operation.reads
+    before = (operation.output,) if operation.accumulates else ()
+    return (operation.left, operation.right, *operation.masks, *before)
 
 
 def writes(operation: Operation) -> tuple[Operand, ...]:

@@ -123,6 +123,7 @@ def _row(item: MappedOperation, cost: EngineCost, record: TaskRecord, outcome: O
         traffic=_traffic_rows(traffic),
         energy_pj=dict(outcome.energy.price_actions(actions)),
         binds=_binds(item, record, machine),
+        observations={what.value: count for what, count in cost.observations},
     )
 
 

@@ -119,6 +119,7 @@ class TaskRow(StrictModel):
     traffic: tuple[TrafficRow, ...]
     energy_pj: dict[str, float]
     binds: str
+    observations: dict[str, int] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _parts_add_up(self) -> TaskRow:

@@ -7,19 +7,12 @@ from dataclasses import replace
 from simsnn.costs import OperandClass, OperationCounts
 from simsnn.workload.layers import BatchNormLayer, PoolLayer
 from simsnn.workload.network import Format, Layer
-from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
+from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, Sparsity, TaskPart, VectorOperation
+from simsnn.workload.output_sparsity import output_sparsity_refusal
 from simsnn.workload.step_tensors import StepTensors, UpdateRule
 
 NORM_STATISTICS = OperationCounts(add=3, multiply=2)
 NORM_APPLY = OperationCounts(add=2, multiply=3)
-
-
-def reduction(layer: str, partial: Operand, total: Operand) -> VectorOperation:
-    """Adds a partial weight gradient to the sum that stands in memory."""
-    counts, count = OperationCounts(add=1), total.elements
-    return VectorOperation(
-        layer, Pass.W, TaskPart.REDUCE, count, 1, counts, total.bits, reads=(partial, total), writes=(total,)
-    )
 
 
 class BackwardPass(StepTensors):
@@ -158,21 +151,24 @@ class BackwardPass(StepTensors):
 
     def _synapse_backward(self, layer: Layer, gradient: Operand) -> list[Operation]:
         operations: list[Operation] = []
-        source = self.edge(layer.inputs[0])
+        source, steps, extent = self.edge(layer.inputs[0]), self.scope.timesteps, self.extent
         common = (self.scope.slots, layer.geometry, None)
         if Pass.B in self.scope.passes and self.network.needs_input_gradient(layer):
-            per_slot = source.elements // source.slots
-            out = self.gradient(f"{layer.name}.dinput", per_slot)
-            operations.append(
-                GemmOperation(layer.name, Pass.B, *common, gradient, self.weights(layer), out, self.scope.timesteps)
-            )
+            out = self.gradient(f"{layer.name}.dinput", source.elements // source.slots)
+            zeros = self._sparsity(layer, gradient, source)
+            weights = self.weights(layer)
+            operations.append(GemmOperation(layer.name, Pass.B, *common, gradient, weights, out, steps, extent, zeros))
         if Pass.W in self.scope.passes:
-            total = self.weight_gradient(layer)
-            out = replace(total, tensor=self.name(total.tensor)) if self.accumulates else total
-            operations.append(GemmOperation(layer.name, Pass.W, *common, source, gradient, out, self.scope.timesteps))
-            if self.accumulates:
-                operations.append(reduction(layer.name, out, total))
+            zeros, total = Sparsity(self.mask(gradient)), self.weight_gradient(layer)
+            product = GemmOperation(layer.name, Pass.W, *common, source, gradient, total, steps, extent, zeros)
+            operations.append(replace(product, accumulates=self.accumulates))
         return operations
+
+    def _sparsity(self, layer: Layer, gradient: Operand, source: Operand) -> Sparsity:
+        """Masks of a B product, and why there is none for its output where it must be dense."""
+        refusal = output_sparsity_refusal(self.network, layer.inputs[0])
+        needed = None if refusal else replace(self.mask(source), tensor=f"{source.tensor}.needed")
+        return Sparsity(self.mask(gradient), needed, source.tensor, refusal)
 
     def _update(self, layer: Layer, update: UpdateRule | None) -> list[Operation]:
         """U of one layer: parameters, their gradient and the optimizer state in, parameters and state out."""

@@ -7,10 +7,11 @@ With intensity x in [0, 1] (clipped for the two spiking codes) and t = 0 .. T - 
   the discrete form of rate coding).
 - ``latency``: one spike at ``t = min(T - 1, floor((1 - x) * T))``, earlier for larger intensity;
   x = 0 never fires.
+- ``events``: the samples already are spikes in every step and are taken as they are.
 
 Costs on the vector unit. ``direct``: none. ``poisson``: each step reads one random word from a
 generator port (counted as a lookup) and compares it. ``latency``: the firing time once per
-element (1 - x, times T), one comparison per step.
+element (1 - x, times T), one comparison per step. ``events``: none; each step's frame is fetched.
 
 Proof: ``tests/unit/test_encoding.py``.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +34,17 @@ class Encoding(StrEnum):
     DIRECT = "direct"
     POISSON = "poisson"
     LATENCY = "latency"
+    EVENTS = "events"
 
     @property
     def binary(self) -> bool:
         """True when the first layer's input is spikes."""
         return self is not Encoding.DIRECT
+
+    @property
+    def computed(self) -> bool:
+        """True when the machine makes the spikes of every step out of one frame."""
+        return self in (Encoding.POISSON, Encoding.LATENCY)
 
     def operand_bits(self, input_bits: int) -> int:
         """Stored bits of one element of the encoded input."""
@@ -60,18 +68,23 @@ _COSTS = {
     Encoding.DIRECT: EncodingCost(OperationCounts(), OperationCounts()),
     Encoding.POISSON: EncodingCost(OperationCounts(), OperationCounts(lookup=1, compare=1)),
     Encoding.LATENCY: EncodingCost(OperationCounts(add=1, multiply=1), OperationCounts(compare=1)),
+    Encoding.EVENTS: EncodingCost(OperationCounts(), OperationCounts()),
 }
 
 
 def encode(
-    images: NDArray[np.float32], encoding: Encoding, timesteps: int, generator: np.random.Generator
+    images: NDArray[np.float32] | NDArray[np.uint8],
+    encoding: Encoding,
+    timesteps: int,
+    generator: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Encode a batch over time.
 
     Parameters
     ----------
     images : NDArray[float32], shape (B, C, H, W) or (B, N)
-        Intensities; 0..1 is the useful range of the spiking codes.
+        Intensities; 0..1 is the useful range of the spiking codes. For ``events`` zeros and ones,
+        (B, T, C, H, W) or (B, T, N).
     encoding : Encoding
         Which code.
     timesteps : int
@@ -87,12 +100,14 @@ def encode(
     Raises
     ------
     ValueError
-        If an intensity is NaN or infinite, or T is below 1.
+        If an intensity is NaN or infinite, T is below 1, or events are not binary or not of T steps.
     """
     if timesteps < 1:
         raise ValueError(f"timesteps must be at least 1, got {timesteps}")
     if not np.isfinite(images).all():
         raise ValueError("an intensity is NaN or infinite")
+    if encoding is Encoding.EVENTS:
+        return _taken_as_they_are(images, timesteps)
     shape = (timesteps, *images.shape)
     if encoding is Encoding.DIRECT:
         return np.broadcast_to(images, shape).astype(np.float32)
@@ -102,6 +117,15 @@ def encode(
     steps = np.arange(timesteps).reshape(-1, *[1] * images.ndim)
     fires: NDArray[np.bool_] = (steps == firing_time(intensity, timesteps)) & (intensity > 0)
     return fires.astype(np.float32)
+
+
+def _taken_as_they_are(events: NDArray[Any], timesteps: int) -> NDArray[np.float32]:
+    """Events (B, T, ...) as spikes (T, B, ...)."""
+    if events.shape[1] != timesteps:
+        raise ValueError(f"the events have {events.shape[1]} steps, not {timesteps}")
+    if not np.isin(events, (0, 1)).all():
+        raise ValueError("an event is neither 0 nor 1")
+    return np.ascontiguousarray(np.moveaxis(events, 1, 0), np.float32)
 
 
 def firing_time(intensity: NDArray[np.float32], timesteps: int) -> NDArray[np.int64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from simsnn.costs import OperandClass, OperationCounts
-from simsnn.workload.encoding import Encoding
 from simsnn.workload.layers import BatchNormLayer, GemmLayer, PoolLayer
 from simsnn.workload.network import INPUT, Format, Layer
 from simsnn.workload.operation import Gemm, GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
@@ -19,7 +18,7 @@ class ForwardPass(StepTensors):
     def build(self) -> list[Operation]:
         """Encoding, then every layer in order."""
         operations: list[Operation] = []
-        if self.scope.encoding is not Encoding.DIRECT and not self.network.bare_gemms:
+        if self.scope.encoding.computed and not self.network.bare_gemms:
             operations.append(self._encode())
         for layer in self.network.layers:
             operations += self._forward_layer(layer)
@@ -91,6 +90,7 @@ class ForwardPass(StepTensors):
             right=self.weights(layer),
             output=self.current(layer),
             timesteps=self.scope.timesteps,
+            extent=self.extent,
         )
 
     def _pool_forward(self, layer: Layer, source: Operand) -> VectorOperation:

@@ -156,6 +156,37 @@ class Operand:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """Which samples and time steps of the training step an operation covers; both half-open."""
+
+    samples: tuple[int, int]
+    steps: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sparsity:
+    """Zeros of a backward product that are known before it runs, one bit per element.
+
+    Parameters
+    ----------
+    gradient : Operand
+        Where the gradient towards the neuron input is not exactly zero.
+    needed : Operand or None
+        Where anything reads the gradient that pass B makes: the surrogate of the neuron below,
+        routed through pooling. None for pass W, and where an entry would not be legal to skip.
+    source : str
+        Tensor whose writer knows ``needed``: the input of the layer.
+    refusal : str
+        Why ``needed`` is None in pass B; empty otherwise.
+    """
+
+    gradient: Operand
+    needed: Operand | None = None
+    source: str = ""
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GemmOperation:
     """A synapse product of one layer in pass F, B or W, or a bare GEMM.
 
@@ -174,6 +205,14 @@ class GemmOperation:
         B gradients x weights, W spikes x gradients.
     timesteps : int
         T, so that a cut at sample boundaries is a multiple of T slots.
+    extent : Extent or None
+        Part of the training step it covers; None for a bare GEMM.
+    sparsity : Sparsity or None
+        Known zeros of passes B and W.
+    masks : tuple of Operand
+        Masks of ``sparsity`` that the engine scans; the mapper fills them in.
+    accumulates : bool
+        Pass W: a weight gradient already stands in memory, and this one is added to it.
     """
 
     layer: str
@@ -185,6 +224,10 @@ class GemmOperation:
     right: Operand
     output: Operand
     timesteps: int = 1
+    extent: Extent | None = None
+    sparsity: Sparsity | None = None
+    masks: tuple[Operand, ...] = ()
+    accumulates: bool = False
 
     part = TaskPart.SYNAPSE
 

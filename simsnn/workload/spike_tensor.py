@@ -61,6 +61,13 @@ class SpikeTensor:
         flat = dense.reshape(*dense.shape[:2], int(np.prod(dense.shape[2:])))
         return cls(pack(flat), tuple(int(size) for size in dense.shape))
 
+    def part(self, samples: tuple[int, int], steps: tuple[int, int]) -> SpikeTensor:
+        """The tensor of some samples and time steps, both half-open ranges."""
+        packed = self.packed[steps[0] : steps[1], samples[0] : samples[1]]
+        if packed.shape == self.packed.shape:
+            return self
+        return SpikeTensor(np.ascontiguousarray(packed), (*packed.shape[:2], *self.shape[2:]))
+
     def to_dense(self) -> NDArray[np.uint8]:
         """Elements as uint8 0 or 1 in ``shape``."""
         return unpack(self.packed, self.slot_elements).reshape(self.shape)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from simsnn.costs import OperandClass, OperationCounts
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import INPUT, Format, Layer, Network
-from simsnn.workload.operation import Operand, Pass, TaskPart, VectorOperation
+from simsnn.workload.operation import Extent, Operand, Pass, TaskPart, VectorOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,15 @@ class StepScope:
         Passes that run.
     encoding : Encoding
         How inputs become spikes or analog frames.
+    first_sample : int
+        Where its samples stand in the whole batch.
     """
 
     timesteps: int
     batch: int
     passes: frozenset[Pass]
     encoding: Encoding
+    first_sample: int = 0
 
     @property
     def slots(self) -> int:
@@ -86,6 +89,17 @@ class StepTensors:
         self.widths = widths
         self.step = step
         self.training = bool(scope.passes & {Pass.B, Pass.W})
+
+    @property
+    def extent(self) -> Extent:
+        """Samples and time steps that the operations cover."""
+        first, step = self.scope.first_sample, self.step
+        steps = (0, self.scope.timesteps) if step is None else (step, step + 1)
+        return Extent((first, first + self.scope.batch), steps)
+
+    def mask(self, of: Operand) -> Operand:
+        """One bit per element of a tensor: where it is not exactly zero, or where it is needed."""
+        return replace(of, tensor=f"{of.tensor}.mask", role=OperandClass.MASKS, bits=1, binary=True)
 
     def name(self, tensor: str) -> str:
         """Tensor name, with the time step where one is built alone."""
