@@ -47,6 +47,9 @@ class Action(StrEnum):
     LOOKUP = "lookup"
     DIVIDE = "divide"
     SQUARE_ROOT = "square_root"
+    TABLE_READ = "table_read"
+    BANK_READ = "bank_read"
+    BANK_WRITE = "bank_write"
     REGISTER_WRITE = "register_write"
     REGISTER_READ = "register_read"
     SRAM_READ = "sram_read"
@@ -136,7 +139,8 @@ class ActionKey:
         Width of the result or of the word (first operand of a multiply), in bits.
         A DRAM action is one bit: its count is the number of bits moved.
     other_bits : int
-        Width of the second operand of a multiply, else 0.
+        Width of the second operand of a multiply; entries of the table of a ``table_read``,
+        words of the private bank of a ``bank_read`` or ``bank_write``; else 0.
     """
 
     component: str
