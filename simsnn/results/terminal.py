@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simsnn.results.engine_table import engine_notes, engine_table, shows_engines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
 from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
@@ -196,7 +197,8 @@ def stall_text(group: Group) -> str:
 def footer(report: Report) -> tuple[RenderableType, ...]:
     """Totals per step, sample and epoch; bounds; approximations."""
     notes = (Text(f"approximation: {note}") for note in report.approximations)
-    return (_totals_table(report), _bounds(report), *notes)
+    engines = (engine_table(report), *engine_notes(report)) if shows_engines(report) else ()
+    return (*engines, _totals_table(report), _bounds(report), *notes)
 
 
 def _totals_table(report: Report) -> Table:
