@@ -197,7 +197,9 @@ def stall_text(group: Group) -> str:
 def footer(report: Report) -> tuple[RenderableType, ...]:
     """Totals per step, sample and epoch; bounds; approximations."""
     notes = (Text(f"approximation: {note}") for note in report.approximations)
-    engines = (engine_table(report), *engine_notes(report)) if shows_engines(report) else ()
+    engines: tuple[RenderableType, ...] = ()
+    if shows_engines(report):
+        engines = (engine_table(report), *engine_notes(report))
     return (*engines, _totals_table(report), _bounds(report), *notes)
 
 
