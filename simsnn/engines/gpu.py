@@ -226,7 +226,7 @@ def _estimate(kernels: tuple[Kernel, ...], roofs: _Roofs, column: GpuColumn) -> 
     time_ns += constants.synchronisation_ns if launches else 0.0
     moved = math.fsum(kernel.launches * kernel.bytes for kernel in kernels)
     at_peak_ns = math.fsum(kernel.launches * kernel.flops / roofs.peak(kernel) for kernel in kernels)
-    compute, memory = (at_peak_ns / time_ns, moved / gpu.bytes_per_ns / time_ns) if time_ns else (0.0, 0.0)
+    compute, memory = _share(at_peak_ns, time_ns), _share(moved / gpu.bytes_per_ns, time_ns)
     power_w = average_power_w(gpu, compute, memory)
     return GpuEstimate(
         gpu=gpu,
@@ -241,3 +241,8 @@ def _estimate(kernels: tuple[Kernel, ...], roofs: _Roofs, column: GpuColumn) -> 
         utilisation_compute=compute,
         utilisation_memory=memory,
     )
+
+
+def _share(busy_ns: float, time_ns: float) -> float:
+    """Part of a time; a sum of the same terms in another order may round above the whole."""
+    return min(1.0, busy_ns / time_ns) if time_ns else 0.0
