@@ -58,10 +58,12 @@ class ResolvedActivity:
         """What the report says of it."""
         if self.activity is None:
             return ActivitySummary(kind="none", synthetic=False)
-        rates = {f"{entry.layer}.input": entry.input_density for entry in self.activity.layers}
-        rates |= {f"{entry.layer}.output": entry.outputs.rate for entry in self.activity.layers if entry.outputs}
+        rates: dict[str, float] = {}
         for entry in self.activity.layers:
-            rates |= {f"{entry.layer}.gradient_{mask.point.value}": mask.density for mask in entry.gradients}
+            rates[f"{entry.layer}.input"] = entry.input_density
+            masks = [("output", entry.outputs), ("surrogate", entry.surrogate), ("needed", entry.input_needed)]
+            masks += [(f"gradient_{chain.point.value}", chain.mask) for chain in entry.gradients]
+            rates |= {f"{entry.layer}.{name}": mask.rate for name, mask in masks if mask is not None}
         return ActivitySummary(
             kind=self.activity.kind.value,
             synthetic=self.activity.synthetic,

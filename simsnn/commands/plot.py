@@ -6,13 +6,19 @@ from pathlib import Path
 
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.store import find_run
-from simsnn.viz.figures import cycles_figure, energy_figure, save, timeline_figure
+from simsnn.viz.figures import cycles_figure, density_figure, energy_figure, save, timeline_figure
 
+FIGURES = (
+    ("cycles", cycles_figure),
+    ("energy", energy_figure),
+    ("timeline", timeline_figure),
+    ("density", density_figure),
+)
 FORMATS = ("png", "svg", "pdf")
 
 
 def plot_run(name: str, root: Path, output: Path | None, format_: str) -> tuple[Path, ...]:
-    """Draw cycles, energy and timeline; returns the files written."""
+    """Draw cycles, energy, timeline and densities; returns the files written."""
     if format_ not in FORMATS:
         close = nearest(format_, FORMATS)
         raise ConfigError(f"unknown figure format {format_!r}", value=format_, allowed=FORMATS, nearest=close)
@@ -23,7 +29,7 @@ def plot_run(name: str, root: Path, output: Path | None, format_: str) -> tuple[
     except OSError as error:
         raise ConfigError(f"cannot write to {folder}: {error.strerror}", value=str(folder)) from None
     written = []
-    for stem, draw in (("cycles", cycles_figure), ("energy", energy_figure), ("timeline", timeline_figure)):
+    for stem, draw in FIGURES:
         path = folder / f"{stem}.{format_}"
         save(draw(run.report), path)
         written.append(path)

@@ -17,7 +17,8 @@ from simsnn.results.report import Report
 
 RUNS = Path("results") / "runs"
 REPORT, CONFIG, LAYERS, TIMING = "report.json", "config.resolved.yaml", "layers.csv", "timing.json"
-TRACE, CYCLES, ENERGY, TIMELINE, INTERVALS = "trace.json.gz", "cycles.png", "energy.png", "timeline.png", "trace.npz"
+TRACE, INTERVALS = "trace.json.gz", "trace.npz"
+CYCLES, ENERGY, TIMELINE, DENSITY = "cycles.png", "energy.png", "timeline.png", "density.png"
 
 
 class StorageError(SimsnnError):

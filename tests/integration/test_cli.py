@@ -49,7 +49,7 @@ def test_run_writes_a_whole_folder_and_prints_its_report(here: Path, capsys: pyt
     (folder,) = (here / "out").iterdir()
     assert folder.name == f"quickstart-{report['id']}"
     names = {store.CONFIG, store.REPORT, store.LAYERS, store.TIMING, store.TRACE}
-    assert {p.name for p in folder.iterdir()} == names | {store.CYCLES, store.ENERGY, store.TIMELINE}
+    assert {p.name for p in folder.iterdir()} == names | {store.CYCLES, store.ENERGY, store.TIMELINE, store.DENSITY}
     assert json.loads((folder / store.REPORT).read_text()) == report
     assert report["schema"] == "simsnn/report/1"
 
