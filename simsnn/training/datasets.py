@@ -1,88 +1,55 @@
-"""Data sets: images scaled to 0..1, labels, and a stratified, shuffled, fixed-seed test split.
+"""Data sets: images in 0..1 or binary events per step, labels, and a stratified, shuffled, fixed-seed test split.
 
-The digits are scikit-learn's bundled copy of the UCI handwritten digits (1797 images of 8x8
-pixels, 17 grey levels, 10 classes). Its file is read directly: importing the package costs over
-a second.
+Every data set is made from the bundled digits: ``digits`` (:mod:`simsnn.training.datasets_digits`)
+and ``moving_digits``, synthetic events (:mod:`simsnn.training.datasets_moving`).
 
 Proof: ``tests/unit/test_datasets.py``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from simsnn.config.quantities import Index, StrictModel
 from simsnn.errors import ConfigError, Where
 from simsnn.registry import Registry
-from simsnn.workload.layers import Shape
+from simsnn.training.datasets_digits import DigitsConfig, Images, Labels, read_digits
+from simsnn.training.datasets_moving import Frames, MovingDigitsConfig, read_moving_digits
+from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Network
 
-Images = NDArray[np.float32]
-Labels = NDArray[np.int64]
-_WHERE = Where(path="activity.dataset")
-
-
-class DigitsConfig(StrictModel):
-    """The bundled handwritten digits."""
-
-    kind: Literal["digits"]
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    split_seed: Index = 0
-
-    shape: ClassVar[Shape] = (1, 8, 8)
-    classes: ClassVar[int] = 10
-
-
-DatasetConfig = DigitsConfig
+DatasetConfig = Annotated[DigitsConfig | MovingDigitsConfig, Field(discriminator="kind")]
+Samples = Images | Frames
+Reader = Callable[[Any, int], tuple[Samples, Labels]]
+"""From a data set's configuration and T: all samples and their labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Images (N, C, H, W) in 0..1 and labels (N,), split into training and test."""
+    """Samples and labels (N,), split into training and test.
 
-    train_images: Images
+    Samples are images (N, C, H, W) in 0..1, float32, or events (N, T, C, H, W) of exact zeros and
+    ones, uint8.
+    """
+
+    train_images: Samples
     train_labels: Labels
-    test_images: Images
+    test_images: Samples
     test_labels: Labels
 
 
-def read_digits(config: DigitsConfig) -> tuple[Images, Labels]:
-    """All images, (1797, 1, 8, 8), and labels of the digits.
-
-    Raises
-    ------
-    ConfigError
-        If scikit-learn, or the file inside it, is missing.
-    """
-    path = digits_file()
-    if path is None or not path.is_file():
-        raise ConfigError(
-            f"the digits data file is missing ({path or 'scikit-learn is not installed'})",
-            where=_WHERE,
-            remedy="pip install scikit-learn, which brings it",
-        )
-    table = np.loadtxt(path, delimiter=",", dtype=np.float32)
-    return (table[:, :-1] / np.float32(16)).reshape(-1, *config.shape), table[:, -1].astype(np.int64)
+def _images(config: DigitsConfig, _timesteps: int) -> tuple[Samples, Labels]:
+    return read_digits(config)
 
 
-def digits_file() -> Path | None:
-    """Where scikit-learn keeps the digits, found without importing it; None without scikit-learn."""
-    spec = importlib.util.find_spec("sklearn")
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
-
-
-DATASETS: Registry[Callable[[Any], tuple[Images, Labels]]] = Registry("data set")
-DATASETS.add("digits", read_digits)
+DATASETS: Registry[Reader] = Registry("data set")
+DATASETS.add("digits", _images)
+DATASETS.add("moving_digits", read_moving_digits)
 
 
 def split(labels: Labels, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -132,8 +99,37 @@ def check_dataset(config: DatasetConfig, network: Network) -> None:
         )
 
 
-def load_dataset(config: DatasetConfig, network: Network) -> Dataset:
+def check_encoding(config: DatasetConfig, encoding: Encoding) -> None:
+    """Events are taken as they are, images need a code: refuse anything else.
+
+    Raises
+    ------
+    ConfigError
+        Naming the encodings that fit.
+    """
+    if config.events == (encoding is Encoding.EVENTS):
+        return
+    delivers = "events of every time step" if config.events else "images"
+    fitting = tuple(name.value for name in Encoding if (name is Encoding.EVENTS) == config.events)
+    raise ConfigError(
+        f"the {config.kind} data set delivers {delivers}, which the encoding {encoding.value} does not take",
+        where=Where(path="workload.encoding"),
+        value=encoding.value,
+        allowed=fitting,
+    )
+
+
+def load_dataset(config: DatasetConfig, network: Network, timesteps: int = 1) -> Dataset:
     """Read, check against the network, flatten for a flat input, and split.
+
+    Parameters
+    ----------
+    config : DatasetConfig
+        Which data set.
+    network : Network
+        Its reader.
+    timesteps : int
+        Steps of a recording; images have none.
 
     Raises
     ------
@@ -141,7 +137,7 @@ def load_dataset(config: DatasetConfig, network: Network) -> Dataset:
         As :func:`check_dataset` and the reader of the data set.
     """
     check_dataset(config, network)
-    images, labels = DATASETS.get(config.kind)(config)
-    images = images.reshape(-1, *network.input_shape)
+    images, labels = DATASETS.get(config.kind)(config, timesteps)
+    images = images.reshape(*images.shape[:-3], *network.input_shape)
     train, test = split(labels, config.test_fraction, config.split_seed)
     return Dataset(images[train], labels[train], images[test], labels[test])

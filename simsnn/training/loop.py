@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from simsnn.errors import ConfigError, Where
 from simsnn.training.config import TrainConfig
-from simsnn.training.datasets import Dataset, load_dataset
+from simsnn.training.datasets import Dataset, check_encoding, load_dataset
 from simsnn.training.loss import loss_function
 from simsnn.training.model import Model, State
 from simsnn.training.optimizer import Optimizer
@@ -97,7 +97,8 @@ class _Trainer:
         self.network = network
         self.model = Model(network, timesteps)
         self.deployed = Model(network, timesteps, rounding=rounding)
-        self.data: Dataset = load_dataset(config.dataset, network)
+        check_encoding(config.dataset, encoding)
+        self.data: Dataset = load_dataset(config.dataset, network, timesteps)
         self.check_batch()
 
     def check_batch(self) -> None:
@@ -126,7 +127,7 @@ class _Trainer:
         return np.random.default_rng((self.seed, purpose))
 
     def encoded(self, images: Array, rng: np.random.Generator) -> Array:
-        """Images (B, C, H, W) as input (T, B, H, W, C), or (1, B, H, W, C) where every step is equal."""
+        """Images (B, C, H, W) or events (B, T, C, H, W) as input (T, B, H, W, C); one step where all are equal."""
         steps = 1 if self.encoding is Encoding.DIRECT else self.timesteps
         return np.ascontiguousarray(np.moveaxis(encode(images, self.encoding, steps, rng), 2, -1))
 

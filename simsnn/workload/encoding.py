@@ -111,7 +111,7 @@ def encode(
     shape = (timesteps, *images.shape)
     if encoding is Encoding.DIRECT:
         return np.broadcast_to(images, shape).astype(np.float32)
-    intensity = np.clip(images, 0.0, 1.0)
+    intensity: NDArray[np.float32] = np.clip(images, 0.0, 1.0).astype(np.float32, copy=False)
     if encoding is Encoding.POISSON:
         return (generator.random(shape, np.float32) < intensity).astype(np.float32)
     steps = np.arange(timesteps).reshape(-1, *[1] * images.ndim)

@@ -9,8 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from simsnn.errors import ConfigError
-from simsnn.training import datasets
-from simsnn.training.datasets import DigitsConfig, load_dataset, read_digits, split
+from simsnn.training import datasets_digits
+from simsnn.training.datasets import check_encoding, load_dataset, split
+from simsnn.training.datasets_digits import DigitsConfig, read_digits
+from simsnn.training.datasets_moving import MovingDigitsConfig
+from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
 
 CONFIG = DigitsConfig(kind="digits")
@@ -70,6 +73,31 @@ def test_images_keep_their_labels_and_take_the_networks_shape() -> None:
         assert known[image.tobytes()] == label
 
 
+def test_enlarged_digits_repeat_pixels_and_channels() -> None:
+    config = DigitsConfig(kind="digits", upscale=2, channels=3)
+    images, labels = read_digits(config)
+    plain, same = read_digits(CONFIG)
+    assert config.shape == (3, 16, 16)
+    assert images.shape == (1797, 3, 16, 16)
+    np.testing.assert_array_equal(labels, same)
+    for row in range(2):
+        for column in range(2):
+            for channel in range(3):
+                np.testing.assert_array_equal(images[:, channel, row::2, column::2], plain[:, 0])
+    assert load_dataset(config, _network([3, 16, 16])).test_images.shape == (359, 3, 16, 16)
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_events_and_images_need_encodings_of_their_own(encoding: Encoding) -> None:
+    events, fitting = MovingDigitsConfig(kind="moving_digits"), encoding is Encoding.EVENTS
+    check_encoding(events if fitting else CONFIG, encoding)
+    with pytest.raises(ConfigError) as caught:
+        check_encoding(CONFIG if fitting else events, encoding)
+    assert caught.value.where.path == "workload.encoding"
+    assert encoding.value in caught.value.message
+    assert encoding.value not in caught.value.allowed
+
+
 def test_a_wrong_shape_names_both_shapes() -> None:
     with pytest.raises(ConfigError) as caught:
         load_dataset(CONFIG, _network([3, 32, 32]))
@@ -84,7 +112,7 @@ def test_a_wrong_number_of_classes_names_both_numbers() -> None:
 
 
 def test_a_missing_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(datasets_digits.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ConfigError) as caught:
         read_digits(CONFIG)
     assert "scikit-learn is not installed" in caught.value.message
@@ -92,7 +120,9 @@ def test_a_missing_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    "bad", [{"test_fraction": 0.0}, {"test_fraction": 1.0}, {"split_seed": -1}, {"fold": 1}], ids=repr
+    "bad",
+    [{"test_fraction": 0.0}, {"test_fraction": 1.0}, {"split_seed": -1}, {"fold": 1}, {"upscale": 0}, {"channels": 17}],
+    ids=repr,
 )
 def test_bad_parameters_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

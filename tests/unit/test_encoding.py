@@ -17,6 +17,26 @@ def _encode(images: np.ndarray, encoding: Encoding, timesteps: int, seed: int = 
     return encode(images, encoding, timesteps, np.random.default_rng(seed))
 
 
+def _events(timesteps: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 2, (3, timesteps, 2, 4, 5), np.uint8)
+
+
+def test_events_are_taken_as_they_are() -> None:
+    events = _events(4)
+    encoded = _encode(events, Encoding.EVENTS, 4)
+    assert encoded.shape == (4, 3, 2, 4, 5)
+    for step in range(4):
+        np.testing.assert_array_equal(encoded[step], events[:, step])
+    with pytest.raises(ValueError, match="have 4 steps, not 5"):
+        _encode(events, Encoding.EVENTS, 5)
+    with pytest.raises(ValueError, match="neither 0 nor 1"):
+        _encode(2 * events, Encoding.EVENTS, 4)
+
+
+def test_only_codes_that_make_spikes_are_computed() -> None:
+    assert [encoding for encoding in Encoding if encoding.computed] == [Encoding.POISSON, Encoding.LATENCY]
+
+
 def test_direct_repeats_the_image() -> None:
     images = _images()
     encoded = _encode(images, Encoding.DIRECT, 4)
@@ -65,7 +85,8 @@ def test_latency_formula() -> None:
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 def test_operand_and_cost(encoding: Encoding) -> None:
-    encoded = _encode(_images(), encoding, 3)
+    samples = _events(3) if encoding is Encoding.EVENTS else _images()
+    encoded = _encode(samples, encoding, 3)
     assert encoded.dtype == np.float32
     assert encoding.binary == bool(np.isin(encoded, (0, 1)).all())
     assert encoding.operand_bits(8) == (1 if encoding.binary else 8)
@@ -73,6 +94,7 @@ def test_operand_and_cost(encoding: Encoding) -> None:
         Encoding.DIRECT: (OperationCounts(), OperationCounts()),
         Encoding.POISSON: (OperationCounts(), OperationCounts(lookup=1, compare=1)),
         Encoding.LATENCY: (OperationCounts(add=1, multiply=1), OperationCounts(compare=1)),
+        Encoding.EVENTS: (OperationCounts(), OperationCounts()),
     }[encoding]
     assert encoding.cost == EncodingCost(once, per_step)
 
