@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from simsnn.config.hardware import HardwareConfig
 from simsnn.config.quantities import Index, Name, StrictModel, WidthBits, written
+from simsnn.engines.gpu_config import BaselineConfig
 from simsnn.engines.systolic_config import Dataflow
 from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.schedule.registry import ScheduleConfig
@@ -120,3 +121,5 @@ class ExperimentConfig(StrictModel):
     schedule: ScheduleConfig = LayerByLayer()
     simulation: SimulationConfig = SimulationConfig()
     energy: EnergyConfig = EnergyConfig()
+    baselines: BaselineConfig | None = None
+    """GPUs that the report holds the run against."""

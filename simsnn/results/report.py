@@ -146,6 +146,29 @@ class EnergySource(StrictModel):
     note: str = ""
 
 
+class GpuBaselineRow(StrictModel):
+    """One column of one GPU for the same training step, and the machine against it.
+
+    ``average_power_w`` is the power averaged over the step, not TDP. ``speedup`` and
+    ``energy_ratio`` are the GPU's time and energy over the machine's; ``area_ratio`` is its die
+    over the machine's area, at different nodes and not normalised. A ratio is null where the
+    machine's side is zero or unknown.
+    """
+
+    gpu: str
+    column: str
+    precision: str
+    kernels: int
+    time_ns: float
+    average_power_w: float
+    energy_pj: float
+    node: str
+    die_mm2: float
+    speedup: float | None
+    energy_ratio: float | None
+    area_ratio: float | None
+
+
 class Report(StrictModel):
     """A run's result."""
 
@@ -162,6 +185,7 @@ class Report(StrictModel):
     static_energy_pj: dict[str, float]
     totals: Totals
     tasks: tuple[TaskRow, ...]
+    gpu_baselines: tuple[GpuBaselineRow, ...] = ()
 
     def to_json(self) -> str:
         """The file's text: sorted keys, one trailing newline."""

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simsnn.results.engine_table import engine_notes, engine_table, shows_engines
+from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
 from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
@@ -195,12 +196,12 @@ def stall_text(group: Group) -> str:
 
 
 def footer(report: Report) -> tuple[RenderableType, ...]:
-    """Totals per step, sample and epoch; bounds; approximations."""
+    """Totals per step, sample and epoch; bounds; GPU baselines where asked for; approximations."""
     notes = (Text(f"approximation: {note}") for note in report.approximations)
     engines: tuple[RenderableType, ...] = ()
     if shows_engines(report):
         engines = (engine_table(report), *engine_notes(report))
-    return (*engines, _totals_table(report), _bounds(report), *notes)
+    return (*engines, _totals_table(report), _bounds(report), *gpu_lines(report), *notes)
 
 
 def _totals_table(report: Report) -> Table:
