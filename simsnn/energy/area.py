@@ -1,77 +1,81 @@
-"""Area of a configured machine: every declared part has a row, or the area is refused.
+"""Area of a configured machine: every part has a row or a recorded rule, or the area is refused.
 
-Rows come from synthesis of one PE each (``area_45nm.csv``, status measured). Other widths follow
-one recorded rule (status derived):
+Logic comes from ``area_rules`` (45 nm) times a published factor at other nodes; memories come
+from the SRAM grid at the node itself:
 
-* adder: log-log in the width between 8 and 32 bit; multiplier: log-log in the product of its
-  widths between 8x8 and 32x32; both in proportion below; nothing above;
-* register: in proportion to its bits;
-* a PE of other widths: its synthesized area times the ratio of its composition (adders,
-  multipliers and registers by the rules above) at the wanted and at the synthesized widths;
 * row memory (rows in sequence, one read and one write per edge): two interleaved single-port
-  SRAM banks of half the rows (words no narrower than the SRAM grid's), or flip-flops where a half
-  is smaller than the grid's smallest bank; status derived, its wires are not counted.
+  SRAM banks of half the rows, words no narrower than the grid's;
+* weight bank (private memory, one read or one write per edge, any order): one single-port bank;
+  words narrower than the grid's stand several in a row, so only the bits count;
+* both: flip-flops (their read port included for a bank) where the bank would be smaller than the
+  grid's smallest; status derived, wires are not counted.
 
-Logic at 32 and 22 nm is the 45 nm area times a published factor; SRAM comes from its own grid at
-that node. Synthesis had no timing constraint: logic areas are lower bounds. Off-chip DRAM, links,
-clock tree and pads are not counted. Proof: ``tests/unit/test_energy_area.py``.
+The interfaces to DRAM take an assumed area per whole stack or channel that the bandwidth needs,
+the same at every node. Links, clock tree and pads are not counted. Proof:
+``tests/unit/test_energy_area.py``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from fractions import Fraction
 
-from simsnn.energy.interpolate import log_log
+from simsnn.energy.area_rows import NAME, NODE_NM, AreaRow, area_rows, interface_rows, rows_of
+from simsnn.energy.area_rules import ARITY, LogicRules, unknown
 from simsnn.energy.model import PricedSram
 from simsnn.energy.parts import AreaPart, AreaUnit
-from simsnn.energy.rows import ListedRow, Status, TableInfo, read_table
+from simsnn.energy.rows import Number, Status, TableInfo, read_table
 from simsnn.energy.sram_table import SramTable
 from simsnn.errors import MissingPrice
 
-NAME = "area_45nm"
-FILE = "area_45nm.csv"
-NODE_NM = 45
 NOTES = (
-    "logic areas are lower bounds: synthesized without a timing constraint",
-    "DRAM, links, clock tree and pads are not counted",
+    "integer logic areas are lower bounds: synthesized without a timing constraint",
+    "links, clock tree and pads are not counted; the interface to the DRAM is listed apart from engines and SRAMs",
 )
 ComponentArea = tuple[tuple[str, float], ...]
 """Pairs of (component, um2), sorted by component."""
 
+_MEMORIES = frozenset({AreaUnit.ROW_MEMORY, AreaUnit.WEIGHT_BANK, AreaUnit.SRAM})
+_INTERFACES = frozenset({AreaUnit.DRAM_PHY, AreaUnit.DRAM_CONTROLLER})
+
 
 @dataclass(frozen=True, slots=True)
-class AreaRow:
-    """One synthesized unit at its widths."""
+class AreaLine:
+    """Equal units of one component, with their area and where it is from.
 
+    Parameters
+    ----------
+    component : str
+        Engine, SRAM or DRAM.
+    unit : AreaUnit
+        Kind of hardware.
+    widths : tuple of int
+        Widths as the kind lists them.
+    count : int
+        How many.
+    um2 : float
+        Area of all of them.
+    source : str
+        Row, rule and scaling that it rests on.
+    status : Status
+        Measured, published, derived or assumed.
+    """
+
+    component: str
     unit: AreaUnit
     widths: tuple[int, ...]
-    value_um2: float
+    count: int
+    um2: float
     source: str
     status: Status
-    note: str
 
 
-def _widths(text: str) -> tuple[int, ...]:
-    return tuple(int(width) for width in text.split("x"))
-
-
-@cache
-def area_rows() -> tuple[AreaRow, ...]:
-    """Every stored row."""
-    return tuple(
-        AreaRow(
-            AreaUnit(raw["unit"]),
-            _widths(raw["width_bits"]),
-            float(raw["value_um2"]),
-            raw["source"],
-            Status(raw["status"]),
-            raw["note"],
-        )
-        for raw in read_table(FILE)
-    )
+def dram_interface(component: str, bytes_per_s: Fraction | float) -> tuple[AreaPart, AreaPart]:
+    """Parts on the die that a DRAM of that bandwidth needs, for ``AreaModel.lines``."""
+    widths = (math.ceil(bytes_per_s / 10**9),)
+    return AreaPart(component, AreaUnit.DRAM_PHY, widths, 1), AreaPart(component, AreaUnit.DRAM_CONTROLLER, widths, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +91,22 @@ class AreaModel:
     scaling : str
         Source of the factor; empty at 45 nm.
     sram : SramTable
-        Grid for row memories.
+        Grid for row memories and private banks.
+    number : "integer" or "float"
+        Format of the datapaths, as in the experiment's arithmetic table.
+    dram : str
+        Name of the DRAM's table; empty refuses its interface.
     """
 
     node_nm: float
     factor: float
     scaling: str
     sram: SramTable
+    number: Number = "integer"
+    dram: str = ""
 
     @classmethod
-    def of(cls, node_nm: float, sram: SramTable) -> AreaModel:
+    def of(cls, node_nm: float, sram: SramTable, number: Number = "integer", dram: str = "") -> AreaModel:
         """Model at a node.
 
         Raises
@@ -105,12 +115,12 @@ class AreaModel:
             If no scaling factor from 45 nm to that node is stored.
         """
         if node_nm == NODE_NM:
-            return cls(float(node_nm), 1.0, "", sram)
+            return cls(float(node_nm), 1.0, "", sram, number, dram)
         scales = read_table("scaling.csv")
         for raw in scales:
             if float(raw["to_nm"]) == node_nm:
                 scaling = f"area times {raw['area_factor']}: {raw['source']}"
-                return cls(float(node_nm), float(raw["area_factor"]), scaling, sram)
+                return cls(float(node_nm), float(raw["area_factor"]), scaling, sram, number, dram)
         allowed = (f"{NODE_NM} nm", *(f"{raw['to_nm']} nm" for raw in scales))
         raise MissingPrice(f"no logic areas at {node_nm:g} nm", value=f"{node_nm:g} nm", allowed=allowed)
 
@@ -122,18 +132,98 @@ class AreaModel:
         MissingPrice
             For a unit without a row or widths without a rule.
         """
-        if len(widths) != _ARITY[unit] or min(widths) < 1:
-            raise _unknown(unit, widths)
-        if unit is AreaUnit.ROW_MEMORY:
-            return self._row_memory_um2(*widths)
-        return _logic_um2(unit, widths) * self.factor
+        if len(widths) != ARITY[unit] or min(widths) < 1:
+            raise unknown(unit, widths, self.number)
+        if unit in _MEMORIES:
+            return self._memory_um2(unit, *widths)
+        if unit in _INTERFACES:
+            return self._interface(unit, widths[0])[0]
+        return LogicRules(self.number).um2(unit, widths) * self.factor
 
-    def _row_memory_um2(self, rows: int, bits: int) -> float:
+    def _memory_um2(self, unit: AreaUnit, size: int, bits: int) -> float:
+        if unit is AreaUnit.SRAM:
+            return self.sram.bank(size, bits).area_um2
+        logic = LogicRules(self.number)
+        if self._in_flip_flops(unit, size, bits):
+            port = logic.um2(AreaUnit.TABLE_PORT, (size, bits)) if unit is AreaUnit.WEIGHT_BANK else 0.0
+            return (logic.register(size * bits) + port) * self.factor
+        bank_bytes, word_bits = self._bank(unit, size, bits)
+        return self.sram.bank(bank_bytes, word_bits).area_um2 * (2 if unit is AreaUnit.ROW_MEMORY else 1)
+
+    def _bank(self, unit: AreaUnit, size: int, bits: int) -> tuple[int, int]:
+        """Bytes and word bits of a private memory's bank."""
         word_bits = max(bits, self.sram.narrowest_word_bits)
-        half_bytes = -(-rows // 2) * word_bits // 8
-        if half_bytes < self.sram.smallest_bank_bytes:
-            return _register_um2(rows * bits) * self.factor
-        return 2 * self.sram.bank(half_bytes, word_bits).area_um2
+        if unit is AreaUnit.ROW_MEMORY:
+            return -(-size // 2) * word_bits // 8, word_bits
+        return -(-size * bits // 8), word_bits
+
+    def _in_flip_flops(self, unit: AreaUnit, size: int, bits: int) -> bool:
+        return self._bank(unit, size, bits)[0] < self.sram.smallest_bank_bytes
+
+    def _interface(self, unit: AreaUnit, gigabytes_per_s: int) -> tuple[float, str]:
+        for row in interface_rows():
+            if row.unit is unit and row.dram == self.dram:
+                count = math.ceil(gigabytes_per_s / row.gigabytes_per_s)
+                return count * row.value_um2, f"{count} x {row.gigabytes_per_s:g} GB/s: {row.source}"
+        raise MissingPrice(
+            f"no area of the {unit} of DRAM {self.dram or '(none named)'}",
+            value=self.dram or "none",
+            allowed=tuple(row.dram for row in interface_rows() if row.unit is unit),
+            remedy="name a DRAM whose interface has a row in dram_area.csv",
+        )
+
+    def lines(self, parts: Iterable[AreaPart], srams: Iterable[PricedSram] = ()) -> tuple[AreaLine, ...]:
+        """Area by component and unit; equal units of a component are one line.
+
+        Parameters
+        ----------
+        parts : iterable of AreaPart
+            Parts of engines, and of the DRAM's interface (``dram_interface``).
+        srams : iterable of PricedSram
+            The machine's SRAMs, a component each.
+
+        Raises
+        ------
+        MissingPrice
+            For a part without a row or rule.
+        """
+        counts: dict[tuple[str, AreaUnit, tuple[int, ...]], int] = {}
+        for part in parts:
+            key = (part.component, part.unit, part.widths)
+            counts[key] = counts.get(key, 0) + part.count
+        lines = [self._line(*key, count) for key, count in counts.items()]
+        for sram in srams:
+            widths = (sram.bank_bytes, sram.word_bits)
+            source, status = self._sram_provenance(sram.bank_bytes, sram.word_bits)
+            lines.append(AreaLine(sram.name, AreaUnit.SRAM, widths, sram.banks, sram.area_um2, source, status))
+        return tuple(sorted(lines, key=lambda line: (line.component, line.unit, line.widths)))
+
+    def _line(self, component: str, unit: AreaUnit, widths: tuple[int, ...], count: int) -> AreaLine:
+        source, status = self.provenance(unit, widths)
+        return AreaLine(component, unit, widths, count, count * self.unit_um2(unit, widths), source, status)
+
+    def provenance(self, unit: AreaUnit, widths: tuple[int, ...]) -> tuple[str, Status]:
+        """Source and status of a unit's area; ``MissingPrice`` as in ``unit_um2``."""
+        self.unit_um2(unit, widths)
+        if unit in _INTERFACES:
+            return self._interface(unit, widths[0])[1], Status.ASSUMED
+        if unit is AreaUnit.SRAM:
+            return self._sram_provenance(*widths)
+        if unit in _MEMORIES and not self._in_flip_flops(unit, *widths):
+            return f"rule {unit}: {self.sram.source}", Status.DERIVED
+        rows = rows_of(unit, self.number)
+        stored = next((row for row in rows if row.widths == widths), None)
+        logic = dict.fromkeys(row.source for row in ((stored,) if stored else rows))
+        source = "; ".join(logic)
+        if stored is None:
+            source = f"rule {unit}: {source or 'its parts'}"
+        if self.scaling:
+            source = f"{source}; {self.scaling}"
+        return source, stored.status if stored and not self.scaling else Status.DERIVED
+
+    def _sram_provenance(self, bank_bytes: int, word_bits: int) -> tuple[str, Status]:
+        stored = self.sram.holds(bank_bytes, word_bits)
+        return self.sram.source, Status.MEASURED if stored else Status.DERIVED
 
     def area_um2(self, parts: Iterable[AreaPart], srams: Iterable[PricedSram] = ()) -> ComponentArea:
         """Area by component; SRAMs are components of their own."""
@@ -146,104 +236,9 @@ class AreaModel:
 
     def info(self) -> TableInfo:
         """Node and sources for the report."""
-        sources = dict.fromkeys(row.source for row in area_rows())
+        sources = dict.fromkeys(row.source for row in area_rows() if self._in_use(row))
         scaled = (self.scaling,) if self.scaling else ()
         return TableInfo("area", NAME, self.node_nm, None, (*sources, *scaled), NOTES)
 
-
-def listed_area_rows() -> tuple[ListedRow, ...]:
-    """Stored rows for ``simsnn energy``."""
-    return tuple(
-        ListedRow(
-            NAME, row.unit, "x".join(map(str, row.widths)), float(NODE_NM), None, row.value_um2, "um2", row.source,
-            row.status, row.note,
-        )
-        for row in area_rows()
-    )  # fmt: skip
-
-
-def _points(unit: AreaUnit) -> tuple[tuple[float, float], ...]:
-    return tuple((float(math.prod(row.widths)), row.value_um2) for row in area_rows() if row.unit is unit)
-
-
-def _curve_um2(unit: AreaUnit, widths: tuple[int, ...]) -> float:
-    """Log-log between the stored points, in proportion below them."""
-    widest = max(max(row.widths) for row in area_rows() if row.unit is unit)
-    if max(widths) > widest:
-        raise _unknown(unit, widths)
-    points, size = _points(unit), float(math.prod(widths))
-    return points[0][1] * size / points[0][0] if size < points[0][0] else log_log(points, size)
-
-
-def _register_um2(bits: int) -> float:
-    (stored, area), *_ = _points(AreaUnit.REGISTER)
-    return area * bits / stored
-
-
-def _add_um2(bits: int) -> float:
-    return _curve_um2(AreaUnit.ADD, (bits,))
-
-
-def _mac_composition(weight: int, streamed: int, partial: int) -> float:
-    multiplier = _curve_um2(AreaUnit.MULTIPLY, (weight, streamed))
-    return multiplier + _add_um2(partial) + _register_um2(weight + streamed + partial)
-
-
-def _gated_add_composition(weight: int, accumulator: int) -> float:
-    return _add_um2(accumulator) + _register_um2(weight + accumulator)
-
-
-def _adder_tree_composition(operands: int, weight: int, accumulator: int) -> float:
-    tree, below = 0.0, operands
-    bits = weight
-    while below > 1:  # one level of the tree: pairs are added, results are one bit wider
-        tree += below // 2 * _add_um2(bits)
-        below, bits = -(-below // 2), bits + 1
-    return tree + _add_um2(accumulator) + _register_um2(operands * weight + accumulator)
-
-
-def _lut_composition(address: int, entry: int, accumulator: int) -> float:
-    return _register_um2(2**address * entry + accumulator) + _add_um2(accumulator)
-
-
-_COMPOSITIONS: dict[AreaUnit, Callable[..., float]] = {
-    AreaUnit.MAC_PE: _mac_composition,
-    AreaUnit.GATED_ADD_PE: _gated_add_composition,
-    AreaUnit.ADDER_TREE_PE: _adder_tree_composition,
-    AreaUnit.LUT_PE: _lut_composition,
-}
-_ARITY = {
-    AreaUnit.ADD: 1,
-    AreaUnit.MULTIPLY: 2,
-    AreaUnit.REGISTER: 1,
-    AreaUnit.MAC_PE: 3,
-    AreaUnit.GATED_ADD_PE: 2,
-    AreaUnit.ADDER_TREE_PE: 3,
-    AreaUnit.LUT_PE: 3,
-    AreaUnit.ROW_MEMORY: 2,
-}
-
-
-def _logic_um2(unit: AreaUnit, widths: tuple[int, ...]) -> float:
-    if unit is AreaUnit.REGISTER:
-        return _register_um2(widths[0])
-    if unit in (AreaUnit.ADD, AreaUnit.MULTIPLY):
-        return _curve_um2(unit, widths)
-    stored = next(row for row in area_rows() if row.unit is unit)
-    if widths == stored.widths:
-        return stored.value_um2
-    composition = _COMPOSITIONS[unit]
-    try:
-        return stored.value_um2 * composition(*widths) / composition(*stored.widths)
-    except MissingPrice as error:  # name the unit that was asked for, not the part without a rule
-        raise _unknown(unit, widths) from error
-
-
-def _unknown(unit: AreaUnit, widths: tuple[int, ...]) -> MissingPrice:
-    rows = [row for row in area_rows() if row.unit is unit]
-    return MissingPrice(
-        f"area table {NAME} has no {unit} of widths {'x'.join(map(str, widths))}",
-        value=f"{unit}_{'x'.join(map(str, widths))}",
-        allowed=tuple(f"{row.unit}_{'x'.join(map(str, row.widths))}" for row in rows),
-        remedy="use widths within the stored ones",
-    )
+    def _in_use(self, row: AreaRow) -> bool:
+        return row.number in (self.number, "any")

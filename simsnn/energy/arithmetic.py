@@ -12,10 +12,13 @@ Rules, by row:
 ``as_add``       the add of that width
 ``width_adds``   w adds of w bits
 ``half_width_adds``  ceil(w / 2) adds of w bits
+``formats``      the listed formats; a multiply of two listed formats as the wider one's square
+``table``        entry register of w bits, and one select of w bits for each of the ceil(log2 n)
+                 levels of the read multiplexer on the chosen entry's path (n entries)
 ===============  ==========================================================================
 
 An action or width without a price raises :class:`MissingPrice`; nothing is ever priced as zero.
-``horowitz_32nm`` and ``horowitz_22nm`` are the 45 nm set times one published logic scaling
+Sets at 32, 28 and 22 nm are the 45 nm set of the same number format times one published logic scaling
 factor each; the report lists that source beside the set's own. Proof: ``tests/unit/test_energy.py``.
 """
 
@@ -26,12 +29,16 @@ from functools import cache
 
 from simsnn.costs import Action, ActionKey
 from simsnn.energy.interpolate import log_log
-from simsnn.energy.rows import ListedRow, Status, TableInfo, optional_float, read_table
+from simsnn.energy.rows import ListedRow, Number, Status, TableInfo, optional_float, read_table
 from simsnn.errors import ConfigError, MissingPrice, nearest
 
 LISTED_WIDTHS = (1, 2, 4, 8, 12, 16, 24, 32)
 """Widths at which ``rows`` shows what the rules give."""
 
+LISTED_ENTRIES = 16
+"""Entries of the table whose read ``rows`` shows."""
+
+_TWO_WIDTHS = frozenset({Action.MULTIPLY, Action.TABLE_READ})
 NOTES = ("leakage and clock tree of logic are not priced",)
 
 
@@ -41,7 +48,7 @@ class ArithmeticSet:
 
     name: str
     file: str
-    number: str
+    number: Number
     node_nm: int
 
 
@@ -49,7 +56,11 @@ SETS = (
     ArithmeticSet("horowitz_45nm", "horowitz_45nm.csv", "integer", 45),
     ArithmeticSet("horowitz_45nm_float", "horowitz_45nm.csv", "float", 45),
     ArithmeticSet("horowitz_32nm", "horowitz_45nm.csv", "integer", 32),
+    ArithmeticSet("horowitz_32nm_float", "horowitz_45nm.csv", "float", 32),
+    ArithmeticSet("horowitz_28nm", "horowitz_45nm.csv", "integer", 28),
+    ArithmeticSet("horowitz_28nm_float", "horowitz_45nm.csv", "float", 28),
     ArithmeticSet("horowitz_22nm", "horowitz_45nm.csv", "integer", 22),
+    ArithmeticSet("horowitz_22nm_float", "horowitz_45nm.csv", "float", 22),
     ArithmeticSet("aladdin_45nm", "aladdin_45nm.csv", "integer", 45),
 )
 
@@ -86,6 +97,8 @@ class ArithmeticTable:
         Energy factor of node scaling; 1 without.
     scaling : str
         Source of the factor; empty without.
+    number : "integer" or "float"
+        Format of the numbers whose arithmetic it prices.
     """
 
     name: str
@@ -93,6 +106,7 @@ class ArithmeticTable:
     rows_: tuple[PriceRow, ...]
     factor: float = 1.0
     scaling: str = ""
+    number: Number = "integer"
 
     def price_pj(self, key: ActionKey) -> float:
         """Price of one action in pJ.
@@ -123,11 +137,15 @@ class ArithmeticTable:
 
     def _base_pj(self, action: Action, bits: int, other: int) -> float | None:
         rows = self._of(action)
-        if not rows or bits < 1 or (action is Action.MULTIPLY) != (other > 0):
+        if not rows or bits < 1 or (action in _TWO_WIDTHS) != (other > 0):
             return None
         rule, value, width = rows[0].rule, rows[0].value_pj, rows[0].width_bits
         if rule == "log_log":
             return _log_log_pj(rows, bits, other)
+        if rule == "table":
+            return self._table_pj(bits, other)
+        if rule == "formats":
+            return _format_pj(rows, bits, other)
         if rule == "exact":
             exact = [row.value_pj for row in rows if (row.width_bits, row.other_width_bits) == (bits, other)]
             return exact[0] if exact else None
@@ -139,12 +157,16 @@ class ArithmeticTable:
         times = {"as_add": 1, "width_adds": bits, "half_width_adds": -(-bits // 2)}[rule]
         return None if add is None else times * add
 
+    def _table_pj(self, bits: int, entries: int) -> float | None:
+        register, select = self._base_pj(Action.REGISTER_READ, bits, 0), self._base_pj(Action.SELECT, bits, 0)
+        return None if register is None or select is None else register + (entries - 1).bit_length() * select
+
     def rows(self) -> tuple[ListedRow, ...]:
         """Every stored row, and what the rules give at the usual widths."""
         listed = []
         for action in Action:
             for bits in LISTED_WIDTHS if self._of(action) else ():
-                other = bits if action is Action.MULTIPLY else 0
+                other = {Action.MULTIPLY: bits, Action.TABLE_READ: LISTED_ENTRIES}.get(action, 0)
                 value = self._base_pj(action, bits, other)
                 if value is not None:
                     listed.append(self._listed(action, bits, other, value * self.factor))
@@ -172,6 +194,16 @@ class ArithmeticTable:
 
 def _width(bits: int, other: int) -> str:
     return f"{bits}x{other}" if other else str(bits)
+
+
+def _format_pj(rows: tuple[PriceRow, ...], bits: int, other: int) -> float | None:
+    """Price of a listed format; two listed formats multiply as the wider one."""
+    listed = {(row.width_bits, row.other_width_bits): row.value_pj for row in rows}
+    formats = {row.width_bits for row in rows}
+    if not {bits, other or bits} <= formats:
+        return None
+    wider = max(bits, other)
+    return listed.get((wider, wider if other else 0))
 
 
 def _log_log_pj(rows: tuple[PriceRow, ...], bits: int, other: int) -> float | None:
@@ -216,7 +248,7 @@ def arithmetic_table(name: str) -> ArithmeticTable:
     entry = SETS[names.index(name)]
     rows = tuple(_row(raw) for raw in read_table(entry.file) if raw["number"] == entry.number)
     if rows[0].node_nm == entry.node_nm:
-        return ArithmeticTable(name, rows[0].node_nm, rows)
+        return ArithmeticTable(name, rows[0].node_nm, rows, number=entry.number)
     scale = next(raw for raw in read_table("scaling.csv") if int(raw["to_nm"]) == entry.node_nm)
     source = f"times {scale['energy_factor']} from {scale['from_nm']} nm: {scale['source']} ({scale['note']})"
-    return ArithmeticTable(name, float(entry.node_nm), rows, float(scale["energy_factor"]), source)
+    return ArithmeticTable(name, float(entry.node_nm), rows, float(scale["energy_factor"]), source, entry.number)

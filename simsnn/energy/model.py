@@ -5,7 +5,9 @@
 
 Counts are integers and are stored with the report, so a report can be priced again under other
 tables (``reprice``). Tables of different sources may be mixed by naming them; ``table_info`` says
-which node and voltage each is for. Proof: ``tests/unit/test_energy.py``.
+which node and voltage each is for. A private bank of an engine (``bank_read``, ``bank_write``) is
+priced by its size as one bank of the SRAM table, and below that table's smallest as flip-flops.
+Proof: ``tests/unit/test_energy.py``.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from simsnn.memory.sram import SramConfig
 ComponentEnergy = tuple[tuple[str, float], ...]
 """Pairs of (component, pJ), sorted by component."""
 
+_BANK_ACTIONS = frozenset({Action.BANK_READ, Action.BANK_WRITE})
 _SRAM_ACTIONS = frozenset({Action.SRAM_READ, Action.SRAM_WRITE})
 _DRAM_ACTIONS = frozenset({Action.DRAM_READ, Action.DRAM_WRITE})
 
@@ -37,6 +40,7 @@ class PricedSram:
     word_bits: int
     banks: int
     bank: BankFigures
+    bank_bytes: int = 0
 
     @property
     def leakage_mw(self) -> float:
@@ -122,7 +126,22 @@ class EnergyModel:
             if key.component != self.dram_component:
                 raise _unpriced(key, self.dram.name, (self.dram_component,))
             return self.dram.pj_per_bit * key.bits
+        if key.action in _BANK_ACTIONS:
+            return self._bank_pj(key)
         return self.arithmetic.price_pj(key)
+
+    def _bank_pj(self, key: ActionKey) -> float:
+        """Private bank of an engine: the SRAM grid's, or flip-flops where it is smaller than the grid's smallest."""
+        words, reads = key.other_bits, key.action is Action.BANK_READ
+        if words < 1 or key.bits < 1:
+            raise _unpriced(key, self.sram.name, ("bank_read_<bits>x<words>", "bank_write_<bits>x<words>"))
+        bank_bytes = -(-words * key.bits // 8)
+        if bank_bytes < self.sram.smallest_bank_bytes:
+            if reads:
+                return self.arithmetic.price_pj(ActionKey(key.component, Action.TABLE_READ, key.bits, words))
+            return self.arithmetic.price_pj(ActionKey(key.component, Action.REGISTER_WRITE, key.bits))
+        bank = self.sram.bank(bank_bytes, max(key.bits, self.sram.narrowest_word_bits))
+        return bank.read_pj if reads else bank.write_pj
 
     def _sram(self, key: ActionKey) -> PricedSram:
         for sram in self.srams:
@@ -154,7 +173,7 @@ def _priced(index: int, config: SramConfig, grid: SramTable) -> PricedSram:
         bank = grid.bank(config.bank_bytes, config.word)
     except MissingPrice as error:
         raise error.located(Where(f"hardware.srams.{index}.size")) from None
-    return PricedSram(config.name, config.word, config.banks, bank)
+    return PricedSram(config.name, config.word, config.banks, bank, config.bank_bytes)
 
 
 def _unpriced(key: ActionKey, table: str, allowed: tuple[str, ...]) -> MissingPrice:

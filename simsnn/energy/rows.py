@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from typing import Literal
+
+Number = Literal["integer", "float"]
+"""Number format of the datapaths."""
 
 
 class Status(StrEnum):

@@ -2,7 +2,8 @@
 
 Between grid points each figure is interpolated in log(size) x log(width) at a stored node. CACTI's
 own noise between neighbouring points is up to 30 %, so no power law is fitted. Outside the grid
-there is no price. The three tables are one grid for three device types of cells and periphery
+there is no price. At 28 nm every point is interpolated in log(node) between the grids at 32 and
+22 nm, where both hold it (status derived). The three tables are one grid for three device types of cells and periphery
 (ITRS-hp, -lop, -lstp), whose leakage differs by four orders of magnitude.
 
 Assumption: an SRAM of several banks is that many single-port banks; the wires among them are not
@@ -12,6 +13,7 @@ priced. Proof: ``tests/unit/test_energy.py``.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -25,6 +27,8 @@ SOURCE = "CACTI 7.0, one bank, one read-write port, RAM, 300 K, energy-delay-squ
 NOTES = ("wires among the banks of one SRAM are not priced", "one read-write port per bank")
 CELLS = {"cacti7_lstp": "lstp", "cacti7_lop": "lop", "cacti7_hp": "hp"}
 KIB = 1024
+DERIVED_NODES = {28: (22, 32)}
+"""Nodes between two stored ones whose points are interpolated, with those two."""
 
 
 class Figure(StrEnum):
@@ -85,19 +89,41 @@ class SramTable:
         Node of the grid.
     points : tuple of BankPoint
         Stored points.
+    between : tuple of int
+        The two stored nodes that the points were interpolated between; empty for a stored node.
     """
 
-    def __init__(self, name: str, node_nm: float, points: tuple[BankPoint, ...]) -> None:
+    def __init__(self, name: str, node_nm: float, points: tuple[BankPoint, ...], between: tuple[int, ...] = ()) -> None:
         self.name = name
         self.node_nm = node_nm
+        self.between = between
         self._points = {(point.size_kib, point.width_bits): point for point in points}
         self._sizes = sorted({point.size_kib for point in points})
         self._widths = sorted({point.width_bits for point in points})
 
     @property
+    def keys(self) -> frozenset[tuple[int, int]]:
+        """(KiB, word bits) of every point."""
+        return frozenset(self._points)
+
+    def point(self, size_kib: int, width_bits: int) -> BankPoint:
+        """One point of the grid, as it stands there."""
+        return self._points[size_kib, width_bits]
+
+    @property
     def smallest_bank_bytes(self) -> int:
         """Smallest bank of the grid."""
         return self._sizes[0] * KIB
+
+    @property
+    def source(self) -> str:
+        """Where the figures are from."""
+        derived = f"; log-log between {self.between[0]} and {self.between[1]} nm" if self.between else ""
+        return f"{SOURCE}, ITRS-{CELLS[self.name]}{derived}"
+
+    def holds(self, bank_bytes: int, word_bits: int) -> bool:
+        """Whether a bank of that size and word was computed itself, not interpolated."""
+        return not self.between and bank_bytes % KIB == 0 and (bank_bytes // KIB, word_bits) in self._points
 
     @property
     def narrowest_word_bits(self) -> int:
@@ -164,8 +190,8 @@ class SramTable:
                 None,
                 point.value(figure),
                 _UNITS[figure],
-                SOURCE,
-                Status.MEASURED,
+                self.source,
+                Status.DERIVED if self.between else Status.MEASURED,
                 f"ITRS-{CELLS[self.name]} devices",
             )
             for (size, width), point in sorted(self._points.items())
@@ -174,7 +200,7 @@ class SramTable:
 
     def info(self) -> TableInfo:
         """Node and source for the report; CACTI takes the supply voltage of the device type."""
-        return TableInfo("sram", self.name, self.node_nm, None, (f"{SOURCE}, ITRS-{CELLS[self.name]}",), NOTES)
+        return TableInfo("sram", self.name, self.node_nm, None, (self.source,), NOTES)
 
 
 def sram_nodes() -> tuple[int, ...]:
@@ -197,7 +223,9 @@ def sram_table(name: str, node_nm: float) -> SramTable:
         raise ConfigError(
             f"unknown SRAM energy table {name!r}", value=name, allowed=tuple(CELLS), nearest=nearest(name, CELLS)
         )
-    nodes = sram_nodes()
+    if node_nm in DERIVED_NODES:
+        return _between(name, float(node_nm), *DERIVED_NODES[int(node_nm)])
+    nodes = tuple(sorted((*sram_nodes(), *DERIVED_NODES)))
     if node_nm not in nodes:
         closest = min(nodes, key=lambda node: abs(node - node_nm))
         raise MissingPrice(
@@ -205,17 +233,33 @@ def sram_table(name: str, node_nm: float) -> SramTable:
             value=f"{node_nm:g} nm",
             allowed=tuple(f"{node} nm" for node in nodes),
             nearest=f"{closest} nm",
-            remedy="set hardware.technology.node to a stored node",
+            remedy="set hardware.technology.node to one of these",
         )
     rows = (raw for raw in read_table(FILE) if raw["cell"] == CELLS[name] and int(raw["node_nm"]) == node_nm)
     return SramTable(name, float(node_nm), tuple(_point(raw) for raw in rows))
 
 
+def _between(name: str, node_nm: float, low_nm: int, high_nm: int) -> SramTable:
+    """Every point that both stored nodes hold, each figure on a straight line in log(node) x log(figure)."""
+    low, high = sram_table(name, float(low_nm)), sram_table(name, float(high_nm))
+    weight = log_weight(node_nm, low_nm, high_nm)
+    pairs = ((low.point(*key), high.point(*key)) for key in sorted(low.keys & high.keys))
+    return SramTable(name, node_nm, tuple(_blend(a, b, weight) for a, b in pairs), (low_nm, high_nm))
+
+
+def _blend(low: BankPoint, high: BankPoint, weight: float) -> BankPoint:
+    figures = {figure: log_blend(low.value(figure), high.value(figure), weight) for figure in Figure}
+    return _bank_point(low.size_kib, low.width_bits, figures)
+
+
 def _point(raw: dict[str, str]) -> BankPoint:
-    figures = {figure: float(raw[figure]) for figure in Figure}
+    return _bank_point(int(raw["size_kib"]), int(raw["width_bits"]), {figure: float(raw[figure]) for figure in Figure})
+
+
+def _bank_point(size_kib: int, width_bits: int, figures: Mapping[Figure, float]) -> BankPoint:
     return BankPoint(
-        size_kib=int(raw["size_kib"]),
-        width_bits=int(raw["width_bits"]),
+        size_kib=size_kib,
+        width_bits=width_bits,
         read_pj=figures[Figure.READ_PJ],
         write_pj=figures[Figure.WRITE_PJ],
         leakage_mw=figures[Figure.LEAKAGE_MW],

@@ -33,6 +33,12 @@ SRAM = {
 }
 
 
+NOT_ARITHMETIC = {
+    *(Action.SRAM_READ, Action.SRAM_WRITE, Action.DRAM_READ, Action.DRAM_WRITE),
+    *(Action.BANK_READ, Action.BANK_WRITE),
+}
+
+
 def model(arithmetic: str = "horowitz_45nm", sram: str = "cacti7_lstp", dram: str = "ddr4_2400") -> EnergyModel:
     srams = [SramConfig.model_validate(SRAM)]
     return EnergyModel.of(arithmetic=arithmetic, sram=sram, dram=dram, srams=srams, dram_component="dram0", node_nm=45)
@@ -86,8 +92,12 @@ def test_prices_are_positive_and_grow_with_the_width(table):
         ("horowitz_45nm", Action.ADD, 0, 0),
         ("horowitz_45nm", Action.LOOKUP, 33, 0),
         ("horowitz_45nm_float", Action.ADD, 24, 0),
-        ("horowitz_45nm_float", Action.MULTIPLY, 16, 32),
-        ("horowitz_45nm_float", Action.DIVIDE, 32, 0),
+        ("horowitz_45nm_float", Action.MULTIPLY, 16, 24),
+        ("horowitz_28nm_float", Action.MULTIPLY, 16, 1),
+        ("horowitz_45nm_float", Action.DIVIDE, 24, 0),
+        ("horowitz_45nm_float", Action.TABLE_READ, 16, 0),
+        ("horowitz_45nm", Action.TABLE_READ, 33, 16),
+        ("horowitz_45nm", Action.BANK_READ, 16, 16),
     ],
 )
 def test_an_action_without_a_price_raises_and_names_itself_and_the_table(table, action, bits, other):
@@ -104,6 +114,66 @@ def test_scaled_sets_are_the_published_set_times_one_recorded_factor():
     assert info.node_nm == 22
     assert any("Stillmaker" in source and "0.305" in source for source in info.sources)
     assert all(row.status is not Status.PUBLISHED for row in arithmetic_table("horowitz_22nm").rows())
+
+
+def test_float_rules_by_hand():
+    table = "horowitz_45nm_float"
+    assert price(Action.MULTIPLY, 16, 32, table) == price(Action.MULTIPLY, 32, 16, table) == 3.7
+    assert price(Action.DIVIDE, 32, table=table) == pytest.approx(26 * 0.05 * 26 / 16, rel=1e-3)
+    assert price(Action.SQUARE_ROOT, 16, table=table) == pytest.approx(13 * price(Action.ADD, 13), rel=1e-3)
+    assert [price(Action.COMPARE, bits, table=table) for bits in (16, 32)] == [0.05, 0.1]
+    assert price(Action.SELECT, 1, table=table) == pytest.approx(0.03 / 8)
+
+
+def test_a_table_read_is_a_register_and_one_select_per_level():
+    # 16 entries of 16 bits: 2 bytes of register at 0.0415 pJ and 4 selects at the price of a 16-bit add
+    assert price(Action.TABLE_READ, 16, 16, "horowitz_45nm_float") == pytest.approx(2 * 0.0415 + 4 * 0.05)
+    assert price(Action.TABLE_READ, 16, 16, "horowitz_28nm_float") == pytest.approx(0.507 * 0.283)
+    assert price(Action.TABLE_READ, 16, 16) < price(Action.LOOKUP, 16)
+    reads = [price(Action.TABLE_READ, 16, 2**k) for k in range(1, 13)]
+    assert all(a < b for a, b in pairwise(reads))
+
+
+def test_every_price_of_a_28_nm_float_machine_exists():
+    prices = {action: price(action, 32, table="horowitz_28nm_float") for action in (Action.ADD, Action.REGISTER_READ)}
+    assert prices[Action.ADD] == pytest.approx(0.507 * 0.9)
+    assert price(Action.MULTIPLY, 16, 16, "horowitz_28nm_float") == pytest.approx(0.507 * 1.1)
+    for action in set(Action) - {Action.MULTIPLY, Action.TABLE_READ} - NOT_ARITHMETIC:
+        assert all(price(action, bits, table="horowitz_28nm_float") > 0 for bits in (16, 32))
+    assert all(row.status is not Status.PUBLISHED for row in arithmetic_table("horowitz_28nm_float").rows())
+    assert {name: arithmetic_table(name).number for name in arithmetic_names() if "28nm" in name} == {
+        "horowitz_28nm": "integer",
+        "horowitz_28nm_float": "float",
+    }
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_srams_at_28_nm_lie_on_a_line_between_the_stored_nodes(cell):
+    low, middle, high = (sram_table(cell, node) for node in (22.0, 28.0, 32.0))
+    weight = math.log(28 / 22) / math.log(32 / 22)
+    for size, word in ((16, 64), (64, 256), (2048, 512)):
+        ends = [table.bank(size * 1024, word) for table in (low, high)]
+        expected = math.exp((1 - weight) * math.log(ends[0].read_pj) + weight * math.log(ends[1].read_pj))
+        assert middle.bank(size * 1024, word).read_pj == pytest.approx(expected, rel=1e-9)
+    assert {row.status for row in middle.rows()} == {Status.DERIVED}
+    assert "log-log between 22 and 32 nm" in middle.info().sources[0]
+    assert middle.holds(16 * 1024, 64) is False
+    assert high.holds(16 * 1024, 64) is True
+    assert high.holds(17 * 1024, 64) is False
+
+
+def test_a_private_bank_is_one_bank_of_its_size_or_flip_flops():
+    prices, grid = model(arithmetic="horowitz_45nm_float"), sram_table("cacti7_lstp", 45.0)
+    large = ActionKey("be0", Action.BANK_READ, 16, 1152)  # 2304 B in rows of the grid's narrowest word
+    assert prices.price(large) == grid.bank(2304, 32).read_pj
+    assert prices.price(ActionKey("be0", Action.BANK_WRITE, 16, 1152)) == grid.bank(2304, 32).write_pj
+    small = ActionKey("be0", Action.BANK_READ, 16, 16)
+    assert prices.price(small) == price(Action.TABLE_READ, 16, 16, "horowitz_45nm_float")
+    assert prices.price(ActionKey("be0", Action.BANK_WRITE, 16, 16)) == price(Action.REGISTER_WRITE, 16)
+    assert ActionKey.from_name(large.name) == large
+    for key in (ActionKey("be0", Action.BANK_READ, 16), ActionKey("be0", Action.BANK_WRITE, 64, 2**20)):
+        with pytest.raises(MissingPrice, match="cacti7_lstp"):
+            prices.price(key)
 
 
 def test_log_log_reproduces_a_power_law():
@@ -159,9 +229,10 @@ def test_a_bank_outside_the_grid_is_refused_with_its_numbers(size, word):
 
 
 def test_a_node_outside_the_grid_is_refused_with_the_nearest():
-    with pytest.raises(MissingPrice, match="28 nm") as error:
-        sram_table("cacti7_hp", 28.0)
-    assert error.value.nearest in ("22 nm", "32 nm")
+    with pytest.raises(MissingPrice, match="90 nm") as error:
+        sram_table("cacti7_hp", 90.0)
+    assert error.value.nearest == "65 nm"
+    assert "28 nm" in error.value.allowed
 
 
 def test_energy_of_actions_is_count_times_price_by_component():

@@ -6,9 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from simsnn.energy.area import AreaModel, area_rows, listed_area_rows
+from simsnn.energy.area import AreaModel, dram_interface
+from simsnn.energy.area_rows import area_rows, interface_rows, listed_area_rows
+from simsnn.energy.area_rules import ARITY
+from simsnn.energy.dram_table import dram_names
 from simsnn.energy.model import PricedSram
 from simsnn.energy.parts import AreaPart, AreaUnit
+from simsnn.energy.rows import Status
 from simsnn.energy.sram_table import sram_table
 from simsnn.engines.base import DatapathWidths
 from simsnn.engines.vector_unit import VectorUnit
@@ -17,17 +21,20 @@ from simsnn.errors import MissingPrice
 
 GRID = sram_table("cacti7_lstp", 45.0)
 AREAS = AreaModel.of(45, GRID)
+FLOATS = AreaModel.of(45, GRID, "float")
+STORED = {row.unit for row in area_rows() if row.number != "float"}
+REGISTER, SELECT, GATE = 145 / 32, 1.862, 1.064
 
 
 def test_synthesized_rows_come_back_exactly():
     for row in area_rows():
-        assert AREAS.unit_um2(row.unit, row.widths) == row.value_um2
+        model = FLOATS if row.number == "float" else AREAS
+        assert model.unit_um2(row.unit, row.widths) == row.value_um2
     assert AREAS.unit_um2(AreaUnit.MAC_PE, (8, 8, 32)) == 1206
     assert AREAS.unit_um2(AreaUnit.GATED_ADD_PE, (8, 24)) == 304
-    assert {row.unit for row in area_rows()} == set(AreaUnit) - {AreaUnit.ROW_MEMORY}
 
 
-@pytest.mark.parametrize("unit", [u for u in AreaUnit if u is not AreaUnit.ROW_MEMORY])
+@pytest.mark.parametrize("unit", sorted(STORED))
 def test_areas_grow_with_every_width(unit):
     stored = next(row.widths for row in area_rows() if row.unit is unit)
     for position in range(len(stored)):
@@ -84,5 +91,129 @@ def test_machine_area_is_the_sum_over_components():
 
 def test_rows_are_listed_with_their_source():
     rows = listed_area_rows()
-    assert len(rows) == len(area_rows())
+    assert len(rows) == len(area_rows()) + len(interface_rows())
     assert all(row.source and row.value_unit == "um2" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("unit", "widths", "um2"),
+    [
+        (AreaUnit.SELECT, (16,), 16 * SELECT),
+        (AreaUnit.GATE, (16,), 16 * GATE),
+        (AreaUnit.LUT_TABLE, (16, 10), 150 * (REGISTER + SELECT)),
+        (AreaUnit.TABLE_PORT, (16, 10), 150 * SELECT),
+        (AreaUnit.ADDER_TREE, (16, 32), 15 * (184 + 145)),
+        (AreaUnit.ADDER_TREE, (1, 32), 0.0),
+        (AreaUnit.CROSSBAR, (4, 8, 16), 8 * 3 * 16 * SELECT),
+        (AreaUnit.SCANNER, (8,), 8 * REGISTER + 4 * 3 * (39 * 3 / 8) + 3 * 8 * 3 * SELECT),
+        (AreaUnit.SCANNER, (1,), REGISTER),
+        (AreaUnit.PRIORITY_ENCODER, (8,), 8 * REGISTER + (8 * 3 + 4 * 3) * GATE),
+        (AreaUnit.LINE_FEEDER, (64,), 64 * (REGISTER + SELECT)),
+        (AreaUnit.WEIGHT_BANK, (16, 16), 256 * REGISTER + 15 * 16 * SELECT),
+        (AreaUnit.WEIGHT_BANK, (1152, 16), GRID.bank(2304, 32).area_um2),
+        (AreaUnit.WEIGHT_BANK, (1024, 256), GRID.bank(32768, 256).area_um2),
+        (AreaUnit.SRAM, (8192, 64), GRID.bank(8192, 64).area_um2),
+    ],
+)
+def test_rules_by_hand(unit, widths, um2):
+    assert AREAS.unit_um2(unit, widths) == pytest.approx(um2)
+    if unit is not AreaUnit.ADDER_TREE:  # only its sums depend on the number format
+        assert FLOATS.unit_um2(unit, widths) == pytest.approx(um2)
+
+
+def test_the_parts_of_a_lut_add_up_to_the_synthesized_one():
+    parts = ((AreaUnit.LUT_TABLE, (16, 10)), (AreaUnit.TABLE_PORT, (16, 10)), (AreaUnit.ADD, (10,)))
+    total = sum(AREAS.unit_um2(unit, widths) for unit, widths in parts)
+    total += AREAS.unit_um2(AreaUnit.ADD, (24,)) + AREAS.unit_um2(AreaUnit.REGISTER, (24,))
+    assert 0.9 < total / AREAS.unit_um2(AreaUnit.LUT_PE, (4, 10, 24)) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("unit", "widths", "um2"),
+    [
+        (AreaUnit.ADD, (16,), 1360),
+        (AreaUnit.MULTIPLY, (16, 32), 7700),
+        (AreaUnit.MAC_PE, (16, 16, 32), 1640 + 4184 + 64 * REGISTER),
+        (AreaUnit.GATED_ADD_PE, (16, 32), 4184 + 48 * REGISTER),
+        (AreaUnit.ADDER_TREE_PE, (4, 16, 32), 4 * 4184 + 96 * REGISTER),
+        (AreaUnit.LUT_PE, (4, 16, 32), 4184 + 288 * REGISTER),
+        (AreaUnit.ADDER_TREE, (16, 16), 15 * (1360 + 16 * REGISTER)),
+    ],
+)
+def test_float_areas_are_published_operators_and_their_composition(unit, widths, um2):
+    assert FLOATS.unit_um2(unit, widths) == pytest.approx(um2)
+    scaled = AreaModel.of(28, sram_table("cacti7_lstp", 28.0), "float")
+    assert scaled.unit_um2(unit, widths) == pytest.approx(0.377 * um2)
+
+
+@pytest.mark.parametrize(
+    ("unit", "widths"),
+    [(AreaUnit.ADD, (24,)), (AreaUnit.MULTIPLY, (16, 1)), (AreaUnit.MAC_PE, (8, 8, 32)), (AreaUnit.ADDER_TREE, (4, 8))],
+)
+def test_float_widths_without_a_row_are_refused(unit, widths):
+    with pytest.raises(MissingPrice, match=f"no float {unit.value} of widths {'x'.join(map(str, widths))}"):
+        FLOATS.unit_um2(unit, widths)
+
+
+def test_the_interface_to_the_dram_counts_whole_stacks_and_needs_a_named_dram():
+    parts = dram_interface("dram0", 256e9)
+    model = AreaModel.of(28, sram_table("cacti7_lstp", 28.0), "float", "hbm2")
+    lines = model.lines(parts)
+    assert [(line.component, line.unit, line.um2, line.status) for line in lines] == [
+        ("dram0", AreaUnit.DRAM_CONTROLLER, 4e6, Status.ASSUMED),
+        ("dram0", AreaUnit.DRAM_PHY, 12.5e6, Status.ASSUMED),
+    ]
+    assert model.unit_um2(AreaUnit.DRAM_PHY, (257,)) == 25e6
+    assert dram_interface("dram0", 16.2e9)[0].widths == (17,)
+    for name in dram_names():
+        assert AreaModel.of(45, GRID, dram=name).lines(dram_interface("dram0", 16e9))
+    with pytest.raises(MissingPrice, match="dram_phy of DRAM"):
+        AREAS.lines(parts)
+
+
+def test_lines_name_every_unit_with_its_source():
+    sram = PricedSram("weight_buffer", 64, 8, GRID.bank(8192, 64), 8192)
+    parts = (
+        AreaPart("fe0", AreaUnit.TABLE_PORT, (16, 10), 4),
+        AreaPart("fe0", AreaUnit.TABLE_PORT, (16, 10), 2),
+        AreaPart("fe0", AreaUnit.MAC_PE, (8, 8, 32), 2),
+        AreaPart("fe0", AreaUnit.WEIGHT_BANK, (1152, 16), 1),
+    )
+    lines = AREAS.lines(parts, (sram,))
+    assert [(line.component, line.unit.value, line.widths, line.count, line.status.value) for line in lines] == [
+        ("fe0", "mac_pe", (8, 8, 32), 2, "measured"),
+        ("fe0", "table_port", (16, 10), 6, "derived"),
+        ("fe0", "weight_bank", (1152, 16), 1, "derived"),
+        ("weight_buffer", "sram", (8192, 64), 8, "measured"),
+    ]
+    assert all(line.source for line in lines)
+    assert "CACTI" in lines[2].source
+    for component, um2 in AREAS.area_um2(parts, (sram,)):
+        assert um2 == pytest.approx(sum(line.um2 for line in lines if line.component == component))
+    scaled = AreaModel.of(28, sram_table("cacti7_lstp", 28.0)).lines(parts)
+    assert {line.status for line in scaled} == {Status.DERIVED}
+    assert "area times 0.377" in scaled[0].source
+
+
+def test_every_unit_has_an_area():
+    arity = {AreaUnit.SRAM: (8192, 64), AreaUnit.WEIGHT_BANK: (512, 16), AreaUnit.ROW_MEMORY: (512, 32)}
+    model = AreaModel.of(28, sram_table("cacti7_lop", 28.0), "integer", "hbm2")
+    for unit in AreaUnit:
+        widths = arity.get(unit, (8,) * ARITY[unit])
+        assert model.unit_um2(unit, widths) > 0, unit
+        assert model.provenance(unit, widths)[0]
+        with pytest.raises(MissingPrice):
+            model.unit_um2(unit, (*widths, 8))
+
+
+@pytest.mark.parametrize(
+    ("unit", "widths", "um2"),
+    [
+        (AreaUnit.MAC_PE, (16, 16, 16), 2133.4098378493336),
+        (AreaUnit.ADDER_TREE_PE, (10, 10, 10), 1899.764731081027),
+        (AreaUnit.LUT_PE, (5, 5, 5), 1294.8313065328996),
+        (AreaUnit.LUT_PE, (8, 32, 32), 62808.516622028656),
+    ],
+)
+def test_integer_areas_stay_as_they_were_before_floats(unit, widths, um2):
+    assert AREAS.unit_um2(unit, widths) == um2
