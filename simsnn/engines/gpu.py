@@ -44,6 +44,10 @@ from simsnn.errors import ConfigError
 from simsnn.workload.operation import Gemm, Operation
 
 
+MODEL_VERSION = 1
+"""Goes up with every change of the model or of its table that may change an estimate."""
+
+
 class GpuPrecision(StrEnum):
     """Arithmetic and storage on the GPU."""
 

@@ -247,6 +247,14 @@ def test_an_a100_is_in_its_measured_band_at_a_tenth_to_two_fifths_of_its_roofs()
     assert average_power_w(spec, 2, 2) == spec.tdp_w
 
 
+@pytest.mark.parametrize("name", ["vgg9", "vgg16", "resnet18"])
+@pytest.mark.parametrize("batch", [4, 8])
+def test_unfused_inference_of_a_small_batch_on_an_a100_draws_what_was_measured(name: str, batch: int) -> None:
+    scope = StepScope(4, batch, frozenset({Pass.F}), Encoding.DIRECT)
+    operations = layer_by_layer(network(name, norm=True), scope, WIDTHS, None)
+    assert 81 <= columns(operations, "a100", timesteps=4)[0].average_power_w <= 184
+
+
 def test_an_unknown_gpu_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError) as caught:
         gpu_spec("a10")
