@@ -21,7 +21,7 @@ from simsnn.workload.network import Network
 from simsnn.workload.operation import GemmOperation
 from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.step_tensors import UpdateRule
-from simsnn.workload.synthetic import LayerShape, SyntheticConfig, synthetic_activity
+from simsnn.workload.synthetic import SyntheticConfig, layer_shapes, synthetic_activity
 
 if TYPE_CHECKING:
     from simsnn.training.quantise import Rounding
@@ -96,8 +96,9 @@ def resolve_activity(experiment: ExperimentConfig, network: Network, progress: P
         activity = read_trace(Path(config.file))
     else:
         assert isinstance(config, SyntheticConfig)
-        shapes = tuple(_layer_shape(network, index) for index, _ in enumerate(network.weight_layers))
-        activity = synthetic_activity(shapes, config, workload.timesteps, workload.batch, experiment.seed)
+        activity = synthetic_activity(
+            layer_shapes(network), config, workload.timesteps, workload.batch, experiment.seed
+        )
     _check_fits(activity, network, experiment)
     for warning in activity.warnings():
         _LOG.warning("%s", warning)
@@ -137,13 +138,6 @@ def _rounding(experiment: ExperimentConfig) -> Rounding | None:
     if not precision.quantise:
         return None
     return Rounding(precision.input, precision.weight, precision.membrane, precision.gradient)
-
-
-def _layer_shape(network: Network, index: int) -> LayerShape:
-    layer = network.weight_layers[index]
-    form = layer.in_formats[0]
-    fires = layer.neuron is not None or index < len(network.weight_layers) - 1
-    return LayerShape(layer.name, layer.in_shapes[0], layer.out_shape, form.binary, form.bits, fires)
 
 
 def _check_fits(activity: Activity, network: Network, experiment: ExperimentConfig) -> None:

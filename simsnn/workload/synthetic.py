@@ -1,36 +1,26 @@
-"""Synthetic activity: spikes and masks of chosen rate and correlation, always labelled as such.
+"""Synthetic activity: spikes and masks of chosen or fitted rate and correlation, always labelled as such.
 
-Model: a stationary Gaussian field z over (t, y, x), independent between samples and channels,
-with separable first-order autoregression along each axis, latent correlation
-``a^|dt| * b^(|dy| + |dx|)``. A spike is z above a threshold; the threshold is the field's own
-quantile, so the number of ones is exactly ``round(rate * elements)``.
+Every tensor is the largest values of a Gaussian field (:mod:`simsnn.workload.synthetic_field`).
+The surrogate mask and the gradient masks of a layer threshold one field at their own densities,
+so the sparser is a subset of the denser. A layer reads the very spikes of the stage that it is
+wired to. Behind max pooling it reads a field of its own at the plain rate; with fitted statistics
+(``layers``) the stage's spikes are really pooled, and its mask is routed to the winners.
 
-The correlations that a user asks for are those of the *spikes* at lag 1. For rate p, threshold h
-and latent correlation r (Sheppard 1899; Drezner and Wesolowsky 1990),
-
-``P(both spike) = p^2 + 1/(2 pi) * integral from 0 to arcsin r of exp(-h^2 / (1 + sin u)) du``,
-``corr = (P(both spike) - p^2) / (p * (1 - p))``,
-
-which is inverted for r by bisection. At p = 1/2 it is ``corr = 2/pi * arcsin r``.
-
-Masks and gradients of a layer threshold one field at their own densities, so the sparser is a
-subset of the denser. Assumptions: one rate for all channels and steps, nothing shared between
-layers except that a layer whose input has as many elements as the output before it reads those
-very spikes. Proof of rate and correlation: ``tests/unit/test_synthetic.py``.
+Assumptions: one rate for all channels and steps; samples are independent; spikes, masks and
+gradients of one layer are independent of one another but for the nesting, and of other layers but
+for the wiring. Proof of rate and correlation: ``tests/unit/test_synthetic.py``; of the wiring and
+the fit: ``tests/unit/test_synthetic_shapes.py``, ``tests/unit/test_synthetic_fit.py``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from statistics import NormalDist
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
 
-from simsnn.config.quantities import StrictModel
+from simsnn.errors import ConfigError, Where, nearest
+from simsnn.kernels.fields import pool_route
+from simsnn.kernels.spikes import words_for
 from simsnn.workload.activity import (
     Activity,
     ActivityKind,
@@ -40,124 +30,40 @@ from simsnn.workload.activity import (
     LayerActivity,
     SpikeTensor,
 )
+from simsnn.workload.network import INPUT
+from simsnn.workload.synthetic_config import (
+    Correlation,
+    FieldStatistics,
+    LayerStatistics,
+    Share,
+    SyntheticConfig,
+)
+from simsnn.workload.synthetic_field import (
+    Field,
+    gaussian_field,
+    latent_correlation,
+    spike_correlation,
+    threshold_field,
+)
+from simsnn.workload.synthetic_shapes import LayerShape, Window, layer_shapes
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Correlation = Annotated[float, Field(ge=0, lt=1)]
+__all__ = [
+    "Correlation",
+    "LayerShape",
+    "LayerStatistics",
+    "Share",
+    "SyntheticConfig",
+    "gaussian_field",
+    "latent_correlation",
+    "layer_shapes",
+    "spike_correlation",
+    "synthetic_activity",
+    "threshold_field",
+]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
-_HIGHEST_LATENT = 1 - 1e-12
-
-
-class SyntheticConfig(StrictModel):
-    """Chosen statistics of synthetic activity; nothing here was trained.
-
-    ``rate``: ones per element of spikes. ``temporal_correlation``, ``spatial_correlation``:
-    correlation of neighbouring steps and of neighbouring pixels of a map. ``mask_density``:
-    surrogate derivatives that are not zero. ``gradient_density``: gradients that B and W read and
-    that are not zero.
-    """
-
-    kind: Literal["synthetic"] = "synthetic"
-    rate: Share
-    temporal_correlation: Correlation
-    spatial_correlation: Correlation
-    mask_density: Share
-    gradient_density: Share
-
-
-@dataclass(frozen=True, slots=True)
-class LayerShape:
-    """What the generator must know of a weight layer.
-
-    Parameters
-    ----------
-    layer : str
-        Its name.
-    input_shape, output_shape : tuple of int
-        (C, H, W); flat layers (N, 1, 1).
-    binary_input : bool
-        False for an analog input, which is described and not generated.
-    input_bits : int
-        Bits of one analog input element.
-    neuron : bool
-        False for a readout without spikes.
-    """
-
-    layer: str
-    input_shape: tuple[int, int, int]
-    output_shape: tuple[int, int, int]
-    binary_input: bool = True
-    input_bits: int = 8
-    neuron: bool = True
-
-
-def spike_correlation(latent: float, rate: float) -> float:
-    """Correlation of two spikes whose Gaussian variables correlate by ``latent`` (0 <= latent <= 1)."""
-    threshold = NormalDist().inv_cdf(1 - rate)
-    half = np.arcsin(latent) / 2
-    angles = half * (_NODES + 1)
-    both = half * float(_WEIGHTS @ np.exp(-(threshold**2) / (1 + np.sin(angles)))) / (2 * np.pi)
-    return float(both / (rate * (1 - rate)))
-
-
-@lru_cache(maxsize=256)
-def latent_correlation(correlation: float, rate: float) -> float:
-    """Inverse of :func:`spike_correlation`; 0 where the spikes are constant."""
-    if correlation == 0 or not 0 < rate < 1:
-        return 0.0
-    low, high = 0.0, _HIGHEST_LATENT
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if spike_correlation(middle, rate) < correlation else (low, middle)
-    return (low + high) / 2
-
-
-def _correlate(field: NDArray[np.float32], axis: int, latent: float) -> None:
-    """First-order autoregression of unit variance along one axis, in place."""
-    along = np.moveaxis(field, axis, 0)
-    fresh = np.float32(np.sqrt(1 - latent**2))
-    for i in range(1, len(along)):
-        along[i] *= fresh
-        along[i] += np.float32(latent) * along[i - 1]
-
-
-def gaussian_field(
-    shape: tuple[int, ...], temporal: float, spatial: float, generator: np.random.Generator
-) -> NDArray[np.float32]:
-    """Stationary Gaussian field of the module head, shape (T, B, C, H, W), float32."""
-    field = generator.standard_normal(shape, np.float32)
-    for axis, latent in ((0, temporal), (3, spatial), (4, spatial)):
-        if latent:
-            _correlate(field, axis, latent)
-    return field
-
-
-def threshold_field(field: NDArray[np.float32], rate: float) -> SpikeTensor:
-    """The ``round(rate * elements)`` largest values as ones."""
-    ones = round(rate * field.size)
-    dense = np.zeros(field.size, np.uint8)
-    if ones:
-        dense[np.argpartition(field.reshape(-1), field.size - ones)[field.size - ones :]] = 1
-    return SpikeTensor.from_dense(dense.reshape(field.shape))
-
-
-@dataclass(frozen=True, slots=True)
-class _Generator:
-    """Fields of one layer; every tensor has a random stream of its own."""
-
-    config: SyntheticConfig
-    timesteps: int
-    batch: int
-    seed: int
-
-    def field(self, shape: tuple[int, int, int], rate: float, index: int, role: int) -> NDArray[np.float32]:
-        temporal = latent_correlation(self.config.temporal_correlation, rate)
-        spatial = latent_correlation(self.config.spatial_correlation, rate)
-        generator = np.random.default_rng([self.seed, index, role])
-        return gaussian_field((self.timesteps, self.batch, *shape), temporal, spatial, generator)
-
-    def spikes(self, shape: tuple[int, int, int], rate: float, index: int, role: int) -> SpikeTensor:
-        return threshold_field(self.field(shape, rate, index, role), rate)
+Inputs = tuple[SpikeTensor | DenseInput, SpikeTensor | None]
+"""What a layer reads, and which of it needs a gradient (None: all, or nobody asks)."""
+_INPUT, _SPIKES, _MASK, _NEEDED = range(4)
 
 
 def synthetic_activity(
@@ -168,7 +74,7 @@ def synthetic_activity(
     Parameters
     ----------
     shapes : tuple of LayerShape
-        Weight layers in network order.
+        Weight layers in network order, as :func:`layer_shapes` gives them.
     config : SyntheticConfig
         Statistics.
     timesteps, batch, seed : int
@@ -177,40 +83,137 @@ def synthetic_activity(
     Returns
     -------
     Activity
-        Of kind ``synthetic``; gradient masks stand at the synapse. The correlation of a mask is
-        that of the configuration at ``mask_density``; the gradient mask nests with it.
+        Of kind ``synthetic``; gradient masks stand at the synapse, and at every point of the
+        chain whose density is given. All densities are exact to one element.
+
+    Raises
+    ------
+    ConfigError
+        If the statistics name a layer that does not exist.
     """
+    _check_names(shapes, config)
     make = _Generator(config, timesteps, batch, seed)
     layers: list[LayerActivity] = []
     for index, shape in enumerate(shapes):
-        producer = layers[-1] if layers else None
-        inputs, needed = _inputs(make, shape, index, producer)
-        field = make.field(shape.output_shape, config.mask_density, index, 2)
-        layers.append(
-            LayerActivity(
-                layer=shape.layer,
-                inputs=inputs,
-                outputs=make.spikes(shape.output_shape, config.rate, index, 1) if shape.neuron else None,
-                surrogate=threshold_field(field, config.mask_density) if shape.neuron else None,
-                gradients=(ChainMask(ChainPoint.SYNAPSE, threshold_field(field, config.gradient_density)),),
-                input_needed=needed,
-            )
-        )
+        layers.append(make.layer(index, shape))
     return Activity(timesteps, batch, tuple(layers), ActivityKind.SYNTHETIC)
 
 
-def _inputs(
-    make: _Generator, shape: LayerShape, index: int, producer: LayerActivity | None
-) -> tuple[SpikeTensor | DenseInput, SpikeTensor | None]:
-    """Inputs of a layer and which of them need a gradient (None: all, or nobody asks)."""
-    full = (make.timesteps, make.batch, *shape.input_shape)
-    if not shape.binary_input:
-        return DenseInput(full, shape.input_bits), None
-    elements = int(np.prod(shape.input_shape))
-    if producer is not None and producer.outputs is not None and producer.outputs.slot_elements == elements:
-        assert producer.surrogate is not None  # a neuron has both
-        return SpikeTensor(producer.outputs.packed, full), SpikeTensor(producer.surrogate.packed, full)
-    spikes = make.spikes(shape.input_shape, make.config.rate, index, 0)
-    if producer is None:
-        return spikes, None
-    return spikes, make.spikes(shape.input_shape, make.config.mask_density, index, 3)
+def _check_names(shapes: tuple[LayerShape, ...], config: SyntheticConfig) -> None:
+    names = tuple(shape.layer for shape in shapes)
+    for name in config.layers:
+        if name not in names:
+            raise ConfigError(
+                f"statistics of {name!r}, which is no layer with weights",
+                where=Where("activity.layers"),
+                value=name,
+                allowed=names,
+                nearest=nearest(name, names),
+            )
+
+
+@dataclass(slots=True)
+class _Generator:
+    """Layer by layer; every tensor has a random stream of its own."""
+
+    config: SyntheticConfig
+    timesteps: int
+    batch: int
+    seed: int
+    stages: dict[str, LayerActivity] = field(default_factory=dict)
+    """The first layer of every stage: its other layers share spikes and masks with it."""
+    latest: LayerActivity | None = None
+    network_input: SpikeTensor | None = None
+
+    def layer(self, index: int, shape: LayerShape) -> LayerActivity:
+        inputs, needed = self.inputs(index, shape)
+        stage = shape.stage or shape.layer
+        first = self.stages.get(stage)
+        if first is not None:
+            made = LayerActivity(shape.layer, inputs, first.outputs, first.surrogate, first.gradients, needed)
+        else:
+            made = self.stage(index, shape, inputs, needed)
+            self.stages[stage] = made
+        self.latest = made
+        return made
+
+    def stage(
+        self, index: int, shape: LayerShape, inputs: SpikeTensor | DenseInput, needed: SpikeTensor | None
+    ) -> LayerActivity:
+        statistics = self.config.of(shape.layer)
+        outputs = self.spikes(shape.output_shape, statistics, index, _SPIKES) if shape.neuron else None
+        values = self.field(shape.output_shape, statistics.mask(), index, _MASK)
+        surrogate = threshold_field(values, statistics.mask_density) if shape.neuron else None
+        gradients = _chain(values, statistics, shape.neuron)
+        return LayerActivity(shape.layer, inputs, outputs, surrogate, gradients, needed)
+
+    def field(self, shape: tuple[int, int, int], statistics: FieldStatistics, index: int, role: int) -> Field:
+        rate = statistics.rate
+        wanted = (statistics.temporal_correlation, statistics.spatial_correlation, statistics.channel_correlation)
+        temporal, spatial, channel = (latent_correlation(value, rate) for value in wanted)
+        generator = np.random.default_rng([self.seed, index, role])
+        return gaussian_field((self.timesteps, self.batch, *shape), temporal, spatial, generator, channel)
+
+    def spikes(self, shape: tuple[int, int, int], statistics: FieldStatistics, index: int, role: int) -> SpikeTensor:
+        return threshold_field(self.field(shape, statistics, index, role), statistics.rate)
+
+    def inputs(self, index: int, shape: LayerShape) -> Inputs:
+        full = (self.timesteps, self.batch, *shape.input_shape)
+        if not shape.binary_input:
+            return DenseInput(full, shape.input_bits), None
+        if shape.source == INPUT or self.latest is None:
+            return self.first_input(index, shape.input_shape), None
+        producer = self.stages[shape.source] if shape.source else self.latest
+        if shape.pools and self.config.fitted:
+            spikes, needed = _pooled(producer, shape.pools)
+        elif producer.outputs is not None and producer.outputs.slot_elements == int(np.prod(shape.input_shape)):
+            assert producer.surrogate is not None  # a neuron has both
+            spikes, needed = producer.outputs, producer.surrogate
+        else:
+            statistics = self.config.of(producer.layer)
+            spikes = self.spikes(shape.input_shape, statistics, index, _INPUT)
+            needed = self.spikes(shape.input_shape, statistics.mask(), index, _NEEDED)
+        routed = SpikeTensor(needed.packed, full) if shape.output_sparsity else None
+        return SpikeTensor(spikes.packed, full), routed
+
+    def first_input(self, index: int, shape: tuple[int, int, int]) -> SpikeTensor:
+        """The network's input, the same for every layer that reads it."""
+        if self.network_input is None:
+            self.network_input = self.spikes(shape, self.config.input or self.config, index, _INPUT)
+        return SpikeTensor(self.network_input.packed, (self.timesteps, self.batch, *shape))
+
+
+def _chain(values: Field, statistics: LayerStatistics, neuron: bool) -> tuple[ChainMask, ...]:
+    """Gradient masks in chain order, one threshold for equal densities."""
+    points = [(ChainPoint.SYNAPSE, statistics.gradient_density)]
+    if neuron:
+        before = (
+            (ChainPoint.POOL, statistics.pool_density),
+            (ChainPoint.SURROGATE, statistics.surrogate_density),
+            (ChainPoint.TIME_CARRY, statistics.time_carry_density),
+            (ChainPoint.NORMALISATION, statistics.normalisation_density),
+        )
+        points = [(point, density) for point, density in before if density is not None] + points
+    made = {density: threshold_field(values, density) for density in {density for _, density in points}}
+    return tuple(ChainMask(point, made[density]) for point, density in points)
+
+
+def _pooled(producer: LayerActivity, pools: tuple[Window, ...]) -> tuple[SpikeTensor, SpikeTensor]:
+    """Spikes of a stage behind max poolings, and its mask at the winners."""
+    assert producer.outputs is not None  # only spikes are pooled to bits
+    assert producer.surrogate is not None
+    spikes, mask = producer.outputs, producer.surrogate
+    for window in pools:
+        spikes, mask = _pooled_once(spikes, mask, window)
+    return spikes, mask
+
+
+def _pooled_once(spikes: SpikeTensor, mask: SpikeTensor, window: Window) -> tuple[SpikeTensor, SpikeTensor]:
+    steps, batch, channels, height, width = spikes.shape
+    kh, kw, sh, sw = window
+    shape = (steps, batch, channels, (height - kh) // sh + 1, (width - kw) // sw + 1)
+    pooled, routed = (np.zeros((steps * batch, words_for(int(np.prod(shape[2:])))), np.uint64) for _ in range(2))
+    pool_route(spikes.rows, mask.rows, (channels, height, width), window, pooled, routed)
+    made = (SpikeTensor(words.reshape(steps, batch, -1), shape) for words in (pooled, routed))
+    first, second = made
+    return first, second
