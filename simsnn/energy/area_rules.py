@@ -5,7 +5,7 @@ Stored rows come back as they are. Rules (status derived), w bits wide:
 * integer adder: log-log in the width between 8 and 32 bit; multiplier: log-log in the product of
   its widths between 8x8 and 32x32; both in proportion below; nothing above;
 * float adder and multiplier: the stored formats only; a multiply of two stored formats takes the
-  multiplier of the wider one;
+  multiplier of the wider one, a multiply by one bit (a spike) a gate per bit of the other;
 * register, select, gate: in proportion to the bits;
 * integer PE of other widths: its synthesized area times the ratio of its composition (adders,
   multipliers, registers by these rules) at the wanted and at the synthesized widths;
@@ -127,6 +127,8 @@ class LogicRules:
         if self.number == "integer":
             return _curve_um2(unit, widths)
         formats = {row.widths: row.value_um2 for row in rows_of(unit, "float")}
+        if unit is AreaUnit.MULTIPLY and min(widths) == 1:
+            return self.gate(max(widths))
         listed = {width for stored in formats for width in stored}
         wider = tuple(repeat(max(widths), len(widths)))
         if not listed.issuperset(widths) or wider not in formats:

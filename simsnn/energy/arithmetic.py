@@ -12,7 +12,8 @@ Rules, by row:
 ``as_add``       the add of that width
 ``width_adds``   w adds of w bits
 ``half_width_adds``  ceil(w / 2) adds of w bits
-``formats``      the listed formats; a multiply of two listed formats as the wider one's square
+``formats``      the listed formats; a multiply of two listed formats as the wider one's square, a
+                 multiply by one bit (a spike) as the select of the other width
 ``table``        entry register of w bits, and one select of w bits for each of the ceil(log2 n)
                  levels of the read multiplexer on the chosen entry's path (n entries)
 ===============  ==========================================================================
@@ -145,7 +146,8 @@ class ArithmeticTable:
         if rule == "table":
             return self._table_pj(bits, other)
         if rule == "formats":
-            return _format_pj(rows, bits, other)
+            spike = action is Action.MULTIPLY and min(bits, other) == 1
+            return self._base_pj(Action.SELECT, max(bits, other), 0) if spike else _format_pj(rows, bits, other)
         if rule == "exact":
             exact = [row.value_pj for row in rows if (row.width_bits, row.other_width_bits) == (bits, other)]
             return exact[0] if exact else None

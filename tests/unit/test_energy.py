@@ -93,7 +93,8 @@ def test_prices_are_positive_and_grow_with_the_width(table):
         ("horowitz_45nm", Action.LOOKUP, 33, 0),
         ("horowitz_45nm_float", Action.ADD, 24, 0),
         ("horowitz_45nm_float", Action.MULTIPLY, 16, 24),
-        ("horowitz_28nm_float", Action.MULTIPLY, 16, 1),
+        ("horowitz_28nm_float", Action.MULTIPLY, 16, 2),
+        ("horowitz_28nm_float", Action.ADD, 1, 0),
         ("horowitz_45nm_float", Action.DIVIDE, 24, 0),
         ("horowitz_45nm_float", Action.TABLE_READ, 16, 0),
         ("horowitz_45nm", Action.TABLE_READ, 33, 16),
@@ -122,6 +123,7 @@ def test_float_rules_by_hand():
     assert price(Action.DIVIDE, 32, table=table) == pytest.approx(26 * 0.05 * 26 / 16, rel=1e-3)
     assert price(Action.SQUARE_ROOT, 16, table=table) == pytest.approx(13 * price(Action.ADD, 13), rel=1e-3)
     assert [price(Action.COMPARE, bits, table=table) for bits in (16, 32)] == [0.05, 0.1]
+    assert price(Action.MULTIPLY, 16, 1, table) == price(Action.MULTIPLY, 1, 16, table) == 0.05
     assert price(Action.SELECT, 1, table=table) == pytest.approx(0.03 / 8)
 
 

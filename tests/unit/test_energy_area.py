@@ -133,6 +133,7 @@ def test_the_parts_of_a_lut_add_up_to_the_synthesized_one():
     [
         (AreaUnit.ADD, (16,), 1360),
         (AreaUnit.MULTIPLY, (16, 32), 7700),
+        (AreaUnit.MULTIPLY, (1, 16), 16 * GATE),
         (AreaUnit.MAC_PE, (16, 16, 32), 1640 + 4184 + 64 * REGISTER),
         (AreaUnit.GATED_ADD_PE, (16, 32), 4184 + 48 * REGISTER),
         (AreaUnit.ADDER_TREE_PE, (4, 16, 32), 4 * 4184 + 96 * REGISTER),
@@ -148,7 +149,7 @@ def test_float_areas_are_published_operators_and_their_composition(unit, widths,
 
 @pytest.mark.parametrize(
     ("unit", "widths"),
-    [(AreaUnit.ADD, (24,)), (AreaUnit.MULTIPLY, (16, 1)), (AreaUnit.MAC_PE, (8, 8, 32)), (AreaUnit.ADDER_TREE, (4, 8))],
+    [(AreaUnit.ADD, (24,)), (AreaUnit.MULTIPLY, (16, 2)), (AreaUnit.MAC_PE, (8, 8, 32)), (AreaUnit.ADDER_TREE, (4, 8))],
 )
 def test_float_widths_without_a_row_are_refused(unit, widths):
     with pytest.raises(MissingPrice, match=f"no float {unit.value} of widths {'x'.join(map(str, widths))}"):
