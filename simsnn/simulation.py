@@ -16,14 +16,17 @@ from simsnn.costs import EngineCost
 from simsnn.energy.area import AreaModel
 from simsnn.energy.model import EnergyModel
 from simsnn.engines.base import DatapathWidths
+from simsnn.engines.gpu import MODEL_VERSION as GPU_MODEL_VERSION
 from simsnn.errors import CapacityError, ConfigError, ModelDisagreement, UnsupportedOperation, Where
 from simsnn.mapping.build import build_graph, map_operations
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.place import check_layer_names, place
 from simsnn.results.assemble import Identity, Outcome, assemble
+from simsnn.results.gpu_baselines import with_gpu_baselines
 from simsnn.results.report import SCHEMA, Provenance, Report
 from simsnn.schedule.graph import TaskGraph
+from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
@@ -200,7 +203,9 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
     costs = tuple(item.choice.plan.cost() for item in prepared.mapped)
     for item, cost, record in zip(prepared.mapped, costs, execution.tasks, strict=True):
         _check_cost(item, cost, record.cycles.accounted - record.cycles.stall)
-    area = AreaModel.of(float(experiment.hardware.technology.node), prepared.energy.sram)
+    prices = prepared.energy
+    node = float(experiment.hardware.technology.node)
+    area = AreaModel.of(node, prices.sram, prices.arithmetic.number, prices.dram.name)
     outcome = Outcome(
         prepared.mapped, costs, machine, execution, bounds, prepared.energy, area, datapath_widths(prepared)
     )
@@ -212,7 +217,18 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
         activity.steps_per_epoch,
     )
     notes = assumptions(prepared, activity)
-    return assemble(identity, outcome, _provenance(experiment, activity), activity.summary, notes), execution
+    report = assemble(identity, outcome, _provenance(experiment, activity), activity.summary, notes)
+    return _with_baselines(report, prepared), execution
+
+
+def _with_baselines(report: Report, prepared: Prepared) -> Report:
+    """The report against the GPUs asked for, which run whole layers whatever the machine's schedule."""
+    experiment, network = prepared.experiment, prepared.network
+    if experiment.baselines is None:
+        return report
+    operations = step_operations(experiment.model_copy(update={"schedule": LayerByLayer()}), network)
+    timesteps = 1 if network.bare_gemms else experiment.workload.timesteps
+    return with_gpu_baselines(report, experiment.baselines, operations, timesteps)
 
 
 def bound(prepared: Prepared, activity: ResolvedActivity) -> Prepared:
@@ -292,6 +308,8 @@ def model_versions(prepared: Prepared) -> dict[str, int]:
     versions = {engine.kind: engine.model_version for engine in prepared.machine.engines}
     versions[f"schedule.{prepared.experiment.schedule.kind}"] = prepared.experiment.schedule.model_version
     versions[f"dram.{prepared.machine.dram.kind}"] = prepared.machine.dram.model_version
+    if prepared.experiment.baselines is not None:
+        versions["gpu"] = GPU_MODEL_VERSION
     for layer in prepared.network.layers:
         if layer.neuron is not None:
             versions[f"neuron.{layer.neuron.kind}"] = layer.neuron.model_version

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simsnn.costs import ActionCounts, EngineCost, StallCause, Traffic
-from simsnn.energy.area import AreaModel
+from simsnn.energy.area import AreaModel, dram_interface
 from simsnn.energy.model import EnergyModel
+from simsnn.energy.parts import AreaPart
 from simsnn.engines.base import DatapathWidths
 from simsnn.mapping.accesses import memory_actions
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
 from simsnn.results.report import (
     ActivitySummary,
+    AreaRow,
     EnergySource,
     Parts,
     Provenance,
@@ -92,6 +94,7 @@ def assemble(
         energy_sources=_sources(outcome),
         static_energy_pj=static,
         totals=_totals(identity, outcome, rows, time_ns, sum(static.values())),
+        area=_area_rows(outcome),
         tasks=rows,
     )
 
@@ -186,9 +189,29 @@ def _totals(
     )
 
 
+def _engine_parts(outcome: Outcome) -> tuple[AreaPart, ...]:
+    return tuple(part for engine in outcome.machine.engines for part in engine.area_parts(outcome.widths))
+
+
 def _area(outcome: Outcome) -> float:
-    parts = [part for engine in outcome.machine.engines for part in engine.area_parts(outcome.widths)]
-    return sum(area for _, area in outcome.area.area_um2(parts, outcome.energy.srams))
+    return sum(area for _, area in outcome.area.area_um2(_engine_parts(outcome), outcome.energy.srams))
+
+
+def _area_rows(outcome: Outcome) -> tuple[AreaRow, ...]:
+    dram, clock = outcome.machine.dram, outcome.machine.config.clock
+    interface = dram_interface(dram.name, dram.bytes_per_cycle * clock)
+    return tuple(
+        AreaRow(
+            component=line.component,
+            unit=line.unit.value,
+            widths="x".join(map(str, line.widths)),
+            count=line.count,
+            um2=line.um2,
+            status=line.status.value,
+            source=line.source,
+        )
+        for line in outcome.area.lines((*_engine_parts(outcome), *interface), outcome.energy.srams)
+    )
 
 
 def _array_utilisation(outcome: Outcome) -> float:

@@ -169,6 +169,18 @@ class GpuBaselineRow(StrictModel):
     area_ratio: float | None
 
 
+class AreaRow(StrictModel):
+    """Equal units of one component: engines, SRAMs, and the DRAM's interface on the die."""
+
+    component: str
+    unit: str
+    widths: str
+    count: int
+    um2: float
+    status: str
+    source: str
+
+
 class Report(StrictModel):
     """A run's result."""
 
@@ -184,8 +196,14 @@ class Report(StrictModel):
     energy_sources: tuple[EnergySource, ...]
     static_energy_pj: dict[str, float]
     totals: Totals
+    area: tuple[AreaRow, ...] = ()
     tasks: tuple[TaskRow, ...]
     gpu_baselines: tuple[GpuBaselineRow, ...] = ()
+
+    @property
+    def die_area_um2(self) -> float | None:
+        """Everything on the die, the DRAM's interface included; None in a report without ``area``."""
+        return sum(row.um2 for row in self.area) if self.area else None
 
     def to_json(self) -> str:
         """The file's text: sorted keys, one trailing newline."""
