@@ -59,7 +59,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.kernels.compiler import jit
-from simsnn.reference.dual_sparse_compute import accumulate, issue_edge, write_result
+from simsnn.reference.dual_sparse_compute import accumulate, issue, write_results
 from simsnn.reference.dual_sparse_machine import (
     ComputeCode,
     DualSparseCounts,
@@ -74,7 +74,6 @@ from simsnn.reference.dual_sparse_registers import (
     BANK_CONFLICTS,
     BOOK_WORDS,
     BUSY,
-    COMPUTE_LIST,
     DEBT,
     DONE,
     DRAIN,
@@ -82,11 +81,9 @@ from simsnn.reference.dual_sparse_registers import (
     FIRST_ISSUE,
     FULL,
     IMBALANCE,
-    L_DEBT,
     LANE_ROUNDING,
     NEVER,
     NEXT,
-    OP_VALID,
     Q_CHUNK,
     Q_END,
     Q_OPEN,
@@ -96,7 +93,6 @@ from simsnn.reference.dual_sparse_registers import (
     SHUT,
     SINCE,
     STATE,
-    SUM_VALID,
     TALLY_WORDS,
     UNBALANCED,
     USEFUL,
@@ -107,7 +103,6 @@ from simsnn.reference.dual_sparse_registers import (
     Switches,
     Task,
     new_registers,
-    note_issue,
     settle,
     settle_wait,
 )
@@ -119,7 +114,7 @@ from simsnn.reference.dual_sparse_scan import (
     grant,
     next_pixels,
     open_block,
-    scan_edge,
+    scan,
     shut_block,
 )
 
@@ -138,16 +133,16 @@ __all__ = [
 @jit
 def _note_emptied(switches: Switches, registers: Registers, sequencer: Ints, left: bool, book: Ints, edge: int) -> bool:
     """Groups for which nothing is left have stopped waiting; True if that is every group."""
+    group, lists, end, dynamic = registers.group, registers.lists, sequencer[Q_END], switches.dynamic
     all_emptied = True
-    for group in range(switches.groups):
-        state = registers.group[group]
-        mine = left if switches.dynamic else state[NEXT] < sequencer[Q_END]
-        if mine or not emptied(registers, group):
+    for g in range(switches.groups):
+        mine = left if dynamic else group[g, NEXT] < end
+        if mine or not emptied(group, lists, g):
             all_emptied = False
-        elif state[STATE] == BUSY or state[STATE] == WAITING:
-            if state[STATE] == WAITING:
-                settle_wait(book, state[SINCE], edge, state[DEBT])
-            state[STATE], state[SINCE] = DONE, edge
+        elif group[g, STATE] == BUSY or group[g, STATE] == WAITING:
+            if group[g, STATE] == WAITING:
+                settle_wait(book, group[g, SINCE], edge, group[g, DEBT])
+            group[g, STATE], group[g, SINCE] = DONE, edge
     return all_emptied
 
 
@@ -173,34 +168,6 @@ def _hand_out(switches: Switches, task: Task, registers: Registers, sequencer: I
 
 
 @jit
-def _step_group(switches: Switches, task: Task, registers: Registers, out: Outputs, group: int, edge: int) -> bool:
-    """One edge of one group, last register first; True if its pipeline holds anything afterwards."""
-    state = registers.group[group]
-    head = registers.lists[group, state[COMPUTE_LIST]]
-    full, scanning = head[FULL] == 1, state[SCANNING] == 1
-    code, scan_code = 0, 0
-    if state[SUM_VALID] == 1:
-        write_result(task, registers, out, group, edge)
-    if state[OP_VALID] == 1:
-        accumulate(registers, out, group)
-    if full:
-        if state[STATE] == WAITING:
-            settle_wait(out.book, state[SINCE], edge, head[L_DEBT])
-        state[STATE] = BUSY
-        note_issue(out.book, edge)
-        code = issue_edge(switches, task, registers, out, group, edge)
-    elif state[STATE] == BUSY:
-        state[STATE], state[SINCE] = WAITING, edge
-    if scanning:
-        scan_code = scan_edge(switches, task, registers, out, group, edge)
-    if edge < out.trace.shape[0]:
-        out.trace[edge, group, 1] = code
-        if scanning:
-            out.trace[edge, group, 0] = scan_code
-    return bool(state[OP_VALID] == 1 or state[SUM_VALID] == 1)
-
-
-@jit
 def _trace_full(switches: Switches, registers: Registers, left_end: int, out: Outputs, edge: int) -> None:
     """Scanners that stand still because both lists are full, before the edge."""
     for group in range(switches.groups):
@@ -214,6 +181,7 @@ def _trace_full(switches: Switches, registers: Registers, left_end: int, out: Ou
 def _run(switches: Switches, task: Task, registers: Registers, out: Outputs) -> int:
     """Step until nothing is left and the pipelines are empty; returns the number of edges."""
     sequencer = np.zeros(SEQUENCER_WORDS, dtype=np.int64)
+    issuing = np.zeros(switches.groups, dtype=np.int64)
     edge, work_end = 0, -1
     in_flight = False
     while True:
@@ -223,10 +191,12 @@ def _run(switches: Switches, task: Task, registers: Registers, out: Outputs) -> 
             work_end = edge
         if work_end >= 0 and not in_flight:
             break
-        in_flight = False
-        for group in range(switches.groups):
-            if _step_group(switches, task, registers, out, group, edge):
-                in_flight = True
+        # last register first; the issue stage reads the flags before the scanners set them
+        write_results(task, registers, out, edge)
+        moving = accumulate(registers, out)
+        issued = issue(switches, task, registers, out, issuing, edge)
+        scan(switches, task, registers, out, edge)
+        in_flight = moving or issued
         edge += 1
     for group in range(switches.groups):
         if registers.group[group, STATE] != SHUT:

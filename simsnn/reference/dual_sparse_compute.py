@@ -1,10 +1,10 @@
-"""Compute stage of the register-level dual-sparsity engine, one edge per call, last register first.
+"""Compute stage of the register-level dual-sparsity engine, one edge of all groups per call.
 
 Three registers follow one another. Issue: V values of the list and, per lane, their weights are
 read into the operand register. The next edge multiplies and adds them to the lane's accumulator.
 The next edge writes the accumulators of a finished pass to the result memory, where they add to
-what an earlier co-slice left (in one edge; vectors that meet there all add up). Called last
-register first, each stage reads what the one before it held before the edge.
+what an earlier co-slice left (in one edge; vectors that meet there all add up). Called with the
+last register first, each stage reads what the one before it held before the edge.
 
 Under ``compact`` a bank feeds one lane per edge: the lanes in ascending order claim the bank of
 their channel, and the values stay until every lane of the pass has had its weights.
@@ -16,9 +16,11 @@ from __future__ import annotations
 from simsnn.kernels.compiler import jit
 from simsnn.reference.dual_sparse_registers import (
     BANK_CONFLICTS,
+    BUSY,
     COMPUTE_LIST,
     FULL,
     L_CHUNK,
+    L_DEBT,
     L_PAIR,
     L_PIXEL,
     LANE_ROUNDING,
@@ -36,6 +38,8 @@ from simsnn.reference.dual_sparse_registers import (
     PASS,
     PASSES,
     REPEAT,
+    SINCE,
+    STATE,
     SUM_CHUNK,
     SUM_PAIR,
     SUM_ROW,
@@ -43,12 +47,16 @@ from simsnn.reference.dual_sparse_registers import (
     USEFUL,
     VALUE,
     VALUE_READS,
+    WAITING,
     WEIGHT_READS,
     WRITTEN,
+    Ints,
     Outputs,
     Registers,
     Switches,
     Task,
+    note_issue,
+    settle_wait,
 )
 
 IDLE, ISSUE, CONFLICT = range(3)
@@ -56,116 +64,163 @@ IDLE, ISSUE, CONFLICT = range(3)
 
 
 @jit
-def write_result(task: Task, registers: Registers, out: Outputs, group: int, edge: int) -> None:
-    """Result register: the finished pass goes to memory, its lanes are clear again."""
-    state = registers.group[group]
-    row, channels = state[SUM_ROW], registers.sum_channel[group]
+def write_results(task: Task, registers: Registers, out: Outputs, edge: int) -> None:
+    """Result registers: finished passes go to memory, their lanes are clear again."""
+    group, sums, channels = registers.group, registers.sums, registers.sum_channel
+    values, ends, tally = out.values, out.ends, out.tally
     co_slices = task.co_bounds.shape[0] - 1
-    co_slice = state[SUM_PAIR] % co_slices
-    lanes = 0
-    for lane in range(channels.shape[0]):
-        if channels[lane] >= 0:
-            out.values[row, channels[lane]] += registers.sums[group, lane]
-            channels[lane] = -1
-            lanes += 1
-    out.tally[PARTIAL_READS] += lanes if co_slice > 0 else 0
-    out.tally[WRITTEN if co_slice == co_slices - 1 else PARTIAL_WRITES] += lanes
-    chunk = state[SUM_CHUNK]
-    out.ends[chunk, 1] = max(out.ends[chunk, 1], edge + 1)
-    state[SUM_VALID] = 0
+    for g in range(group.shape[0]):
+        if group[g, SUM_VALID] == 0:
+            continue
+        row, chunk = group[g, SUM_ROW], group[g, SUM_CHUNK]
+        co_slice = group[g, SUM_PAIR] % co_slices
+        written = 0
+        for lane in range(channels.shape[1]):
+            channel = channels[g, lane]
+            if channel >= 0:
+                values[row, channel] += sums[g, lane]
+                channels[g, lane] = -1
+                written += 1
+        tally[PARTIAL_READS] += written if co_slice > 0 else 0
+        tally[WRITTEN if co_slice == co_slices - 1 else PARTIAL_WRITES] += written
+        ends[chunk, 1] = max(ends[chunk, 1], edge + 1)
+        group[g, SUM_VALID] = 0
 
 
 @jit
-def accumulate(registers: Registers, out: Outputs, group: int) -> None:
-    """Accumulators: products of the operand register; the first values of a pass overwrite."""
-    state = registers.group[group]
-    channels = registers.op_channel[group]
-    count = state[OP_VALUES]
-    for lane in range(channels.shape[0]):
-        if channels[lane] < 0:
-            continue
-        total = 0 if state[OP_FIRST] == 1 else registers.sums[group, lane]
-        for value in range(count):
-            total += registers.op_weights[group, lane, value] * registers.op_values[group, value]
-        registers.sums[group, lane] = total
-        registers.sum_channel[group, lane] = channels[lane]
-        out.tally[MULTIPLIES] += count
-    state[OP_VALID], state[SUM_VALID] = 0, state[OP_LAST]
-    state[SUM_ROW], state[SUM_PAIR], state[SUM_CHUNK] = state[OP_ROW], state[OP_PAIR], state[OP_CHUNK]
+def accumulate(registers: Registers, out: Outputs) -> bool:
+    """Accumulators take the products of the operand registers; the first values of a pass overwrite.
 
-
-@jit
-def _read_weights(switches: Switches, task: Task, registers: Registers, group: int, edge: int) -> tuple[int, int, int]:
-    """Lanes of the pass, lanes that get their weights at this edge, lanes that still wait after it."""
-    state = registers.group[group]
-    which, one_pass = state[COMPUTE_LIST], state[PASS]
-    counts, indices = registers.lane_count[group, which], registers.list_index[group, which]
-    present, reading, waiting = 0, 0, 0
-    for lane in range(switches.lanes):
-        registers.op_channel[group, lane] = -1
-        if counts[lane] <= one_pass:
+    True if a finished pass moves on to its result register.
+    """
+    group, sums, channels, sum_channel = registers.group, registers.sums, registers.op_channel, registers.sum_channel
+    weights, values, tally = registers.op_weights, registers.op_values, out.tally
+    moving = False
+    for g in range(group.shape[0]):
+        if group[g, OP_VALID] == 0:
             continue
-        present += 1
-        if registers.served[group, lane] == 1:
-            continue
-        channel = registers.lane_channel[group, which, lane, one_pass]
-        if switches.compact:
-            bank = channel % switches.banks
-            if registers.bank_edge[group, bank] == edge + 1:
-                waiting += 1
+        count, first = group[g, OP_VALUES], group[g, OP_FIRST] == 1
+        for lane in range(channels.shape[1]):
+            channel = channels[g, lane]
+            if channel < 0:
                 continue
-            registers.bank_edge[group, bank] = edge + 1
-        for value in range(state[OP_VALUES]):
-            registers.op_weights[group, lane, value] = task.weights[indices[state[VALUE] + value], channel]
-        registers.op_channel[group, lane] = channel
-        registers.served[group, lane] = 1
-        reading += 1
-    return present, reading, waiting
+            total = 0 if first else sums[g, lane]
+            for value in range(count):
+                total += weights[g, lane, value] * values[g, value]
+            sums[g, lane] = total
+            sum_channel[g, lane] = channel
+            tally[MULTIPLIES] += count
+        group[g, OP_VALID], group[g, SUM_VALID] = 0, group[g, OP_LAST]
+        group[g, SUM_ROW], group[g, SUM_PAIR] = group[g, OP_ROW], group[g, OP_PAIR]
+        group[g, SUM_CHUNK] = group[g, OP_CHUNK]
+        moving = moving or group[g, SUM_VALID] == 1
+    return moving
 
 
 @jit
-def _next_values(switches: Switches, registers: Registers, out: Outputs, group: int) -> None:
-    """All lanes are served: on to the next values, the next pass, or out of the list."""
-    state = registers.group[group]
-    which = state[COMPUTE_LIST]
-    head, counts = registers.lists[group, which], registers.lane_count[group, which]
-    registers.served[group] = 0
-    state[VALUE] += switches.values
-    if state[VALUE] < head[N_IN]:
-        return
-    state[OP_LAST], state[VALUE] = 1, 0
-    state[PASS] += 1
-    out.tally[PASSES] += 1
-    for lane in range(switches.lanes):
-        if counts[lane] > state[PASS]:
-            return
-    state[PASS], state[COMPUTE_LIST], head[FULL] = 0, 1 - which, 0
+def _fetch(switches: Switches, task: Task, registers: Registers, out: Outputs, issuing: Ints, edge: int) -> None:
+    """Operand registers of the issuing groups: values, and the weights of the lanes that get theirs."""
+    group, lists, counts = registers.group, registers.lists, registers.lane_count
+    lane_channel, list_index, list_values = registers.lane_channel, registers.list_index, registers.list_values
+    served, bank_edge, tally = registers.served, registers.bank_edge, out.tally
+    op_weights, op_values, op_channel, weights = (
+        registers.op_weights,
+        registers.op_values,
+        registers.op_channel,
+        task.weights,
+    )
+    lanes, banks, compact = switches.lanes, switches.banks, switches.compact
+    for g in range(group.shape[0]):
+        if issuing[g] == 0:
+            continue
+        which, one_pass, first = group[g, COMPUTE_LIST], group[g, PASS], group[g, VALUE]
+        count = min(switches.values, lists[g, which, N_IN] - first)
+        group[g, OP_VALUES], group[g, OP_FIRST] = count, 1 if first == 0 else 0
+        for value in range(count):
+            op_values[g, value] = list_values[g, which, first + value]
+        present, reading, waiting = 0, 0, 0
+        for lane in range(lanes):
+            op_channel[g, lane] = -1
+            if counts[g, which, lane] <= one_pass:
+                continue
+            present += 1
+            if served[g, lane] == 1:
+                continue
+            channel = lane_channel[g, which, lane, one_pass]
+            if compact:
+                bank = channel % banks
+                if bank_edge[g, bank] == edge + 1:
+                    waiting += 1
+                    continue
+                bank_edge[g, bank] = edge + 1
+            for value in range(count):
+                op_weights[g, lane, value] = weights[list_index[g, which, first + value], channel]
+            op_channel[g, lane] = channel
+            served[g, lane] = 1
+            reading += 1
+        tally[WEIGHT_READS] += count * reading
+        tally[USEFUL] += reading
+        if group[g, REPEAT] == 1:
+            tally[BANK_CONFLICTS] += 1
+            issuing[g] = CONFLICT
+        else:
+            tally[VALUE_READS] += count
+            tally[LANE_ROUNDING] += lanes - present
+        group[g, REPEAT] = 1 if waiting > 0 else 0
 
 
 @jit
-def issue_edge(switches: Switches, task: Task, registers: Registers, out: Outputs, group: int, edge: int) -> int:
-    """One issue from the full list; returns its code for the trace."""
-    state = registers.group[group]
-    which = state[COMPUTE_LIST]
-    head = registers.lists[group, which]
-    repeated = state[REPEAT] == 1
-    count = min(switches.values, head[N_IN] - state[VALUE])
-    state[OP_VALID], state[OP_VALUES], state[OP_LAST] = 1, count, 0
-    state[OP_FIRST] = 1 if state[VALUE] == 0 else 0
-    state[OP_ROW], state[OP_PAIR], state[OP_CHUNK] = task.rows[head[L_PIXEL]], head[L_PAIR], head[L_CHUNK]
-    for value in range(count):
-        registers.op_values[group, value] = registers.list_values[group, which, state[VALUE] + value]
-    present, reading, waiting = _read_weights(switches, task, registers, group, edge)
-    out.tally[WEIGHT_READS] += count * reading
-    out.tally[USEFUL] += reading
-    if repeated:
-        out.tally[BANK_CONFLICTS] += 1
-    else:
-        out.tally[VALUE_READS] += count
-        out.tally[LANE_ROUNDING] += switches.lanes - present
-    state[REPEAT] = 1 if waiting > 0 else 0
-    if waiting == 0:
-        _next_values(switches, registers, out, group)
-    chunk = head[L_CHUNK]
-    out.ends[chunk, 0] = max(out.ends[chunk, 0], edge + 1)
-    return CONFLICT if repeated else ISSUE
+def _advance(switches: Switches, registers: Registers, out: Outputs, issuing: Ints) -> None:
+    """Groups whose lanes are all served go on to the next values, the next pass, or out of the list."""
+    group, lists, counts, served = registers.group, registers.lists, registers.lane_count, registers.served
+    tally, lanes = out.tally, switches.lanes
+    for g in range(group.shape[0]):
+        if issuing[g] == 0 or group[g, REPEAT] == 1:
+            continue
+        which = group[g, COMPUTE_LIST]
+        for lane in range(lanes):
+            served[g, lane] = 0
+        group[g, VALUE] += switches.values
+        if group[g, VALUE] < lists[g, which, N_IN]:
+            continue
+        group[g, OP_LAST], group[g, VALUE] = 1, 0
+        group[g, PASS] += 1
+        tally[PASSES] += 1
+        more = False
+        for lane in range(lanes):
+            more = more or counts[g, which, lane] > group[g, PASS]
+        if not more:
+            group[g, PASS], group[g, COMPUTE_LIST], lists[g, which, FULL] = 0, 1 - which, 0
+
+
+@jit
+def issue(switches: Switches, task: Task, registers: Registers, out: Outputs, issuing: Ints, edge: int) -> bool:
+    """Every group whose next list is full issues from it; True if any does.
+
+    ``issuing`` (G,) is left as the compute codes of the edge.
+    """
+    group, lists, rows = registers.group, registers.lists, task.rows
+    book, ends, trace = out.book, out.ends, out.trace
+    any_issue = False
+    for g in range(group.shape[0]):
+        which, state = group[g, COMPUTE_LIST], group[g, STATE]
+        issuing[g] = IDLE
+        if lists[g, which, FULL] == 0:
+            if state == BUSY:
+                group[g, STATE], group[g, SINCE] = WAITING, edge
+            continue
+        if state == WAITING:
+            settle_wait(book, group[g, SINCE], edge, lists[g, which, L_DEBT])
+        note_issue(book, edge)
+        issuing[g], group[g, STATE], any_issue = ISSUE, BUSY, True
+        chunk = lists[g, which, L_CHUNK]
+        group[g, OP_VALID], group[g, OP_LAST], group[g, OP_CHUNK] = 1, 0, chunk
+        group[g, OP_ROW], group[g, OP_PAIR] = rows[lists[g, which, L_PIXEL]], lists[g, which, L_PAIR]
+        ends[chunk, 0] = max(ends[chunk, 0], edge + 1)
+    if any_issue:
+        _fetch(switches, task, registers, out, issuing, edge)
+        _advance(switches, registers, out, issuing)
+    if edge < trace.shape[0]:
+        for g in range(group.shape[0]):
+            trace[edge, g, 1] = issuing[g]
+    return any_issue

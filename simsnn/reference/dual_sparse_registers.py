@@ -1,6 +1,8 @@
 """Registers, index lists and the book of the register-level dual-sparsity engine.
 
-The tuples only group arrays for the compiled step functions. ``settle`` books how a group's
+The tuples only group arrays for the compiled step functions, which take them apart once per edge
+and walk over the groups inside: handing them over once per group would cost more than the step.
+``settle`` books how a group's
 compute stage spent a run of edges, once the machine has shown what ended the run.
 Proof: ``tests/reference/test_dual_sparse_values.py``.
 """
@@ -184,5 +186,5 @@ def note_issue(book: Ints, edge: int) -> None:
         book[FIRST_ISSUE] = edge
     if book[LAST_ISSUE] != edge:
         book[LAST_ISSUE] = edge
-        book[AFTER : AFTER + 8] = 0
+        book[AFTER + SCAN], book[AFTER + IMBALANCE] = 0, 0
     book[STREAM] += 1

@@ -1,4 +1,4 @@
-"""Scan stage and pixel hand-out of the register-level dual-sparsity engine, one edge per call.
+"""Scan stage and pixel hand-out of the register-level dual-sparsity engine, one edge of all groups per call.
 
 A scanner looks at no more than z mask bits per edge. It starts on the output mask of the slice;
 every active channel goes into the list of one lane (its number mod P_c, or the next lane in turn).
@@ -58,27 +58,25 @@ EMPTY, OUTPUT_MASK, FIELD_MASK, NO_LIST, LATE, NO_GRANT = range(6)
 
 
 @jit
-def may_scan(registers: Registers, group: int) -> bool:
+def may_scan(group: Ints, lists: Ints, g: int) -> bool:
     """The scanner is idle and the list it would fill is free."""
-    state = registers.group[group]
-    return bool(state[SCANNING] == 0 and registers.lists[group, state[SCAN_LIST], FULL] == 0)
+    return bool(group[g, SCANNING] == 0 and lists[g, group[g, SCAN_LIST], FULL] == 0)
 
 
 @jit
-def emptied(registers: Registers, group: int) -> bool:
+def emptied(group: Ints, lists: Ints, g: int) -> bool:
     """Scanner idle, both lists free: nothing of a pixel is left in the group but its pipeline."""
-    lists = registers.lists[group]
-    return bool(registers.group[group, SCANNING] == 0 and lists[0, FULL] == 0 and lists[1, FULL] == 0)
+    return bool(group[g, SCANNING] == 0 and lists[g, 0, FULL] == 0 and lists[g, 1, FULL] == 0)
 
 
 @jit
-def _start(task: Task, registers: Registers, tally: Ints, group: int, pair: int, pixel: int, chunk: int) -> None:
-    state = registers.group[group]
-    state[SCANNING], state[PIXEL], state[PAIR], state[CHUNK] = 1, pixel, pair, chunk
-    state[IN_FIELD], state[BIT] = 0, task.c_bounds[pair // (task.co_bounds.shape[0] - 1)]
-    head = registers.lists[group, state[SCAN_LIST]]
-    head[N_IN], head[N_OUT] = 0, 0
-    registers.lane_count[group, state[SCAN_LIST]] = 0
+def _start(task: Task, registers: Registers, tally: Ints, g: int, pair: int, pixel: int, chunk: int) -> None:
+    group, lists = registers.group, registers.lists
+    group[g, SCANNING], group[g, PIXEL], group[g, PAIR], group[g, CHUNK] = 1, pixel, pair, chunk
+    group[g, IN_FIELD], group[g, BIT] = 0, task.c_bounds[pair // (task.co_bounds.shape[0] - 1)]
+    which = group[g, SCAN_LIST]
+    lists[g, which, N_IN], lists[g, which, N_OUT] = 0, 0
+    registers.lane_count[g, which] = 0
     tally[PIXELS] += 1
 
 
@@ -131,11 +129,11 @@ def open_block(switches: Switches, task: Task, registers: Registers, sequencer: 
 @jit
 def deal(switches: Switches, task: Task, registers: Registers, sequencer: Ints, out: Outputs) -> None:
     """Static balance: every group that may scan starts its own next pixel of the open block."""
-    for group in range(switches.groups):
-        state = registers.group[group]
-        if may_scan(registers, group) and state[NEXT] < sequencer[Q_END]:
-            _start(task, registers, out.tally, group, sequencer[Q_PAIR], state[NEXT], sequencer[Q_CHUNK])
-            state[NEXT] += switches.groups
+    group, lists, end = registers.group, registers.lists, sequencer[Q_END]
+    for g in range(switches.groups):
+        if group[g, NEXT] < end and may_scan(group, lists, g):
+            _start(task, registers, out.tally, g, sequencer[Q_PAIR], group[g, NEXT], sequencer[Q_CHUNK])
+            group[g, NEXT] += switches.groups
 
 
 @jit
@@ -144,22 +142,22 @@ def grant(switches: Switches, task: Task, registers: Registers, sequencer: Ints,
 
     A group that asks while grants are left but finds the head of the queue late collects debt.
     """
+    group, lists = registers.group, registers.lists
     served = 0
     left = next_pixels(task, sequencer)
     traced = edge < out.trace.shape[0]
-    for group in range(switches.groups):
-        if not left or not may_scan(registers, group):
+    for g in range(switches.groups):
+        if not left or not may_scan(group, lists, g):
             continue
         if served == switches.grants:
             if traced:
-                out.trace[edge, group, 0] = NO_GRANT
+                out.trace[edge, g, 0] = NO_GRANT
         elif task.ready[sequencer[Q_CHUNK]] > edge:
-            registers.group[group, DEBT] += 1
+            group[g, DEBT] += 1
             if traced:
-                out.trace[edge, group, 0] = LATE
+                out.trace[edge, g, 0] = LATE
         else:
-            pair, pixel, chunk = sequencer[Q_PAIR], sequencer[Q_PIXEL], sequencer[Q_CHUNK]
-            _start(task, registers, out.tally, group, pair, pixel, chunk)
+            _start(task, registers, out.tally, g, sequencer[Q_PAIR], sequencer[Q_PIXEL], sequencer[Q_CHUNK])
             served += 1
             sequencer[Q_PIXEL] += 1
             left = next_pixels(task, sequencer)
@@ -167,78 +165,96 @@ def grant(switches: Switches, task: Task, registers: Registers, sequencer: Ints,
 
 
 @jit
-def _scan_output_mask(switches: Switches, task: Task, registers: Registers, group: int, stop: int) -> int:
-    """Look at one word of the output mask; returns its bits."""
-    state = registers.group[group]
-    which = state[SCAN_LIST]
-    head, counts = registers.lists[group, which], registers.lane_count[group, which]
-    row, first = task.rows[state[PIXEL]], state[BIT]
-    end = min(first + switches.scan_bits, stop)
-    for channel in range(first, end):
-        if task.needed[row, channel] != 0:
-            lane = head[N_OUT] % switches.lanes if switches.compact else channel % switches.lanes
-            registers.lane_channel[group, which, lane, counts[lane]] = channel
-            counts[lane] += 1
-            head[N_OUT] += 1
-    state[BIT] = end
-    return int(end - first)
-
-
-@jit
-def _scan_field(switches: Switches, task: Task, registers: Registers, group: int, stop: int) -> int:
-    """Look at one word of a tap of the field; returns its bits."""
-    state = registers.group[group]
-    which = state[SCAN_LIST]
-    head = registers.lists[group, which]
-    row, first = task.field_row[state[ENTRY]], state[BIT]
-    weight_row = task.field_tap[state[ENTRY]] * task.gradient.shape[1]
-    end = min(first + switches.scan_bits, stop)
-    for channel in range(first, end):
-        value = task.gradient[row, channel]
-        if value != 0:
-            registers.list_values[group, which, head[N_IN]] = value
-            registers.list_index[group, which, head[N_IN]] = weight_row + channel
-            head[N_IN] += 1
-    state[BIT] = end
-    return int(end - first)
-
-
-@jit
-def _leave(state: Ints, head: Ints, out: Outputs, edge: int) -> None:
+def _leave(registers: Registers, out: Outputs, g: int, edge: int) -> None:
     """Last word of a pixel: the list is full if a channel is active; debt goes with the list."""
-    state[SCANNING] = 0
-    if head[N_OUT] > 0:
-        head[FULL], head[L_PIXEL], head[L_PAIR], head[L_CHUNK] = 1, state[PIXEL], state[PAIR], state[CHUNK]
-        head[L_DEBT], state[DEBT] = state[DEBT], 0
-        state[SCAN_LIST] = 1 - state[SCAN_LIST]
+    group, lists = registers.group, registers.lists
+    which, chunk = group[g, SCAN_LIST], group[g, CHUNK]
+    group[g, SCANNING] = 0
+    if lists[g, which, N_OUT] > 0:
+        lists[g, which, FULL], lists[g, which, L_PIXEL] = 1, group[g, PIXEL]
+        lists[g, which, L_PAIR], lists[g, which, L_CHUNK] = group[g, PAIR], chunk
+        lists[g, which, L_DEBT], group[g, DEBT] = group[g, DEBT], 0
+        group[g, SCAN_LIST] = 1 - which
         out.tally[ACTIVE_PIXELS] += 1
     for end in range(2):
-        out.ends[state[CHUNK], end] = max(out.ends[state[CHUNK], end], edge + 1)
+        out.ends[chunk, end] = max(out.ends[chunk, end], edge + 1)
 
 
 @jit
-def scan_edge(switches: Switches, task: Task, registers: Registers, out: Outputs, group: int, edge: int) -> int:
-    """One edge of a busy scanner; returns its code for the trace."""
-    state = registers.group[group]
-    head = registers.lists[group, state[SCAN_LIST]]
+def _scan_output_masks(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
+    """Scanners on their output mask look at one word of it."""
+    group, lists, counts, lane_channel = (
+        registers.group,
+        registers.lists,
+        registers.lane_count,
+        registers.lane_channel,
+    )
+    needed, rows, field_start, tally = task.needed, task.rows, task.field_start, out.tally
+    compact, lanes, co_slices = switches.compact, switches.lanes, task.co_bounds.shape[0] - 1
+    for g in range(group.shape[0]):
+        if group[g, SCANNING] == 0 or group[g, IN_FIELD] == 1:
+            continue
+        which, pixel, first = group[g, SCAN_LIST], group[g, PIXEL], group[g, BIT]
+        stop = task.c_bounds[group[g, PAIR] // co_slices + 1]
+        end = min(first + switches.scan_bits, stop)
+        row = rows[pixel]
+        for channel in range(first, end):
+            if needed[row, channel] != 0:
+                lane = (lists[g, which, N_OUT] if compact else channel) % lanes
+                lane_channel[g, which, lane, counts[g, which, lane]] = channel
+                counts[g, which, lane] += 1
+                lists[g, which, N_OUT] += 1
+        group[g, BIT] = end
+        tally[SCANNED_BITS] += end - first
+        tally[SCAN_EDGES] += 1
+        if edge < out.trace.shape[0]:
+            out.trace[edge, g, 0] = OUTPUT_MASK
+        if end == stop:
+            group[g, IN_FIELD], group[g, ENTRY] = 1, field_start[pixel]
+            group[g, BIT] = task.co_bounds[group[g, PAIR] % co_slices]
+            if lists[g, which, N_OUT] == 0 or field_start[pixel] == field_start[pixel + 1]:
+                _leave(registers, out, g, edge)
+
+
+@jit
+def _scan_fields(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
+    """Scanners in their field look at one word of a tap."""
+    group, lists, list_values, list_index = (
+        registers.group,
+        registers.lists,
+        registers.list_values,
+        registers.list_index,
+    )
+    gradient, field_row, field_tap, tally = task.gradient, task.field_row, task.field_tap, out.tally
     co_slices = task.co_bounds.shape[0] - 1
-    c_slice, co_slice = state[PAIR] // co_slices, state[PAIR] % co_slices
-    last_entry = task.field_start[state[PIXEL] + 1]
-    out.tally[SCAN_EDGES] += 1
-    if state[IN_FIELD] == 0:
-        c_stop = task.c_bounds[c_slice + 1]
-        out.tally[SCANNED_BITS] += _scan_output_mask(switches, task, registers, group, c_stop)
-        if state[BIT] == c_stop:
-            state[IN_FIELD], state[BIT] = 1, task.co_bounds[co_slice]
-            state[ENTRY] = task.field_start[state[PIXEL]]
-            if head[N_OUT] == 0 or state[ENTRY] == last_entry:
-                _leave(state, head, out, edge)
-        return OUTPUT_MASK
-    co_stop = task.co_bounds[co_slice + 1]
-    out.tally[SCANNED_BITS] += _scan_field(switches, task, registers, group, co_stop)
-    if state[BIT] == co_stop:
-        state[BIT] = task.co_bounds[co_slice]
-        state[ENTRY] += 1
-        if state[ENTRY] == last_entry:
-            _leave(state, head, out, edge)
-    return FIELD_MASK
+    for g in range(group.shape[0]):
+        if group[g, SCANNING] == 0 or group[g, IN_FIELD] == 0:
+            continue
+        which, entry, first = group[g, SCAN_LIST], group[g, ENTRY], group[g, BIT]
+        co_slice = group[g, PAIR] % co_slices
+        stop = task.co_bounds[co_slice + 1]
+        end = min(first + switches.scan_bits, stop)
+        row, weight_row = field_row[entry], field_tap[entry] * gradient.shape[1]
+        length = lists[g, which, N_IN]
+        for channel in range(first, end):
+            value = gradient[row, channel]
+            if value != 0:
+                list_values[g, which, length] = value
+                list_index[g, which, length] = weight_row + channel
+                length += 1
+        lists[g, which, N_IN], group[g, BIT] = length, end
+        tally[SCANNED_BITS] += end - first
+        tally[SCAN_EDGES] += 1
+        if edge < out.trace.shape[0]:
+            out.trace[edge, g, 0] = FIELD_MASK
+        if end == stop:
+            group[g, BIT], group[g, ENTRY] = task.co_bounds[co_slice], entry + 1
+            if entry + 1 == task.field_start[group[g, PIXEL] + 1]:
+                _leave(registers, out, g, edge)
+
+
+@jit
+def scan(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
+    """One edge of every busy scanner; those in their field first, so that none takes two words."""
+    _scan_fields(switches, task, registers, out, edge)
+    _scan_output_masks(switches, task, registers, out, edge)
