@@ -91,12 +91,16 @@ class EngineSummary:
 def engine_summaries(report: Report) -> tuple[EngineSummary, ...]:
     """Every engine that had a task, in order of first appearance."""
     names = dict.fromkeys((task.array, task.engine) for task in report.tasks)
+    areas = {row.component: 0.0 for row in report.area}
+    for row in report.area:
+        areas[row.component] += row.um2
     return tuple(
         EngineSummary(
             name,
             kind,
             report.totals.total_cycles,
             tuple(task for task in report.tasks if task.array == name),
+            areas.get(name),
         )
         for name, kind in names
     )
