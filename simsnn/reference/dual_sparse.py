@@ -59,7 +59,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.kernels.compiler import jit
-from simsnn.reference.dual_sparse_compute import accumulate, issue, write_results
+from simsnn.reference.dual_sparse_compute import accumulate, advance, fetch, start_issues, write_results
 from simsnn.reference.dual_sparse_machine import (
     ComputeCode,
     DualSparseCounts,
@@ -114,7 +114,8 @@ from simsnn.reference.dual_sparse_scan import (
     grant,
     next_pixels,
     open_block,
-    scan,
+    scan_fields,
+    scan_output_masks,
     shut_block,
 )
 
@@ -168,44 +169,53 @@ def _hand_out(switches: Switches, task: Task, registers: Registers, sequencer: I
 
 
 @jit
-def _trace_full(switches: Switches, registers: Registers, left_end: int, out: Outputs, edge: int) -> None:
+def _trace_full(group: Ints, lists: Ints, trace: NDArray[np.uint8], dynamic: bool, end: int, edge: int) -> None:
     """Scanners that stand still because both lists are full, before the edge."""
-    for group in range(switches.groups):
-        state, lists = registers.group[group], registers.lists[group]
-        mine = switches.dynamic or state[NEXT] < left_end
-        if mine and state[SCANNING] == 0 and lists[0, FULL] == 1 and lists[1, FULL] == 1:
-            out.trace[edge, group, 0] = NO_LIST
+    for g in range(group.shape[0]):
+        mine = dynamic or group[g, NEXT] < end
+        if mine and group[g, SCANNING] == 0 and lists[g, 0, FULL] == 1 and lists[g, 1, FULL] == 1:
+            trace[edge, g, 0] = NO_LIST
 
 
 @jit
 def _run(switches: Switches, task: Task, registers: Registers, out: Outputs) -> int:
     """Step until nothing is left and the pipelines are empty; returns the number of edges."""
+    group, lists, book, tally, trace = registers.group, registers.lists, out.book, out.tally, out.trace
     sequencer = np.zeros(SEQUENCER_WORDS, dtype=np.int64)
     issuing = np.zeros(switches.groups, dtype=np.int64)
+    co_slices = task.co_bounds.shape[0] - 1
     edge, work_end = 0, -1
     in_flight = False
     while True:
-        if edge < out.trace.shape[0]:
-            _trace_full(switches, registers, sequencer[Q_END], out, edge)
+        if edge < trace.shape[0]:
+            _trace_full(group, lists, trace, switches.dynamic, sequencer[Q_END], edge)
         if work_end < 0 and _hand_out(switches, task, registers, sequencer, out, edge):
             work_end = edge
         if work_end >= 0 and not in_flight:
             break
         # last register first; the issue stage reads the flags before the scanners set them
-        write_results(task, registers, out, edge)
+        write_results(group, registers.sums, registers.sum_channel, out.values, out.ends, tally, co_slices, edge)
         moving = accumulate(registers, out)
-        issued = issue(switches, task, registers, out, issuing, edge)
-        scan(switches, task, registers, out, edge)
+        issued = start_issues(group, lists, task.rows, book, out.ends, issuing, edge)
+        if issued:
+            fetch(switches, task, registers, out, issuing, edge)
+            advance(group, lists, registers.lane_count, registers.served, tally, switches.values, issuing)
+        # a scanner that enters its field at this edge takes no second word: fields first
+        scan_fields(switches, task, registers, out, edge)
+        scan_output_masks(switches, task, registers, out, edge)
+        if edge < trace.shape[0]:
+            for g in range(switches.groups):
+                trace[edge, g, 1] = issuing[g]
         in_flight = moving or issued
         edge += 1
-    for group in range(switches.groups):
-        if registers.group[group, STATE] != SHUT:
-            settle(out.book, IMBALANCE, registers.group[group, SINCE], work_end)
-    out.book[DRAIN] += (edge - work_end) * switches.groups
-    if out.book[FIRST_ISSUE] != NEVER:
+    for g in range(switches.groups):
+        if group[g, STATE] != SHUT:
+            settle(book, IMBALANCE, group[g, SINCE], work_end)
+    book[DRAIN] += (edge - work_end) * switches.groups
+    if book[FIRST_ISSUE] != NEVER:
         for part in (SCAN, IMBALANCE):
-            out.book[part] -= out.book[AFTER + part]
-            out.book[DRAIN] += out.book[AFTER + part]
+            book[part] -= book[AFTER + part]
+            book[DRAIN] += book[AFTER + part]
     return edge
 
 

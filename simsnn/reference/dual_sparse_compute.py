@@ -64,11 +64,10 @@ IDLE, ISSUE, CONFLICT = range(3)
 
 
 @jit
-def write_results(task: Task, registers: Registers, out: Outputs, edge: int) -> None:
+def write_results(
+    group: Ints, sums: Ints, channels: Ints, values: Ints, ends: Ints, tally: Ints, co_slices: int, edge: int
+) -> None:
     """Result registers: finished passes go to memory, their lanes are clear again."""
-    group, sums, channels = registers.group, registers.sums, registers.sum_channel
-    values, ends, tally = out.values, out.ends, out.tally
-    co_slices = task.co_bounds.shape[0] - 1
     for g in range(group.shape[0]):
         if group[g, SUM_VALID] == 0:
             continue
@@ -118,8 +117,11 @@ def accumulate(registers: Registers, out: Outputs) -> bool:
 
 
 @jit
-def _fetch(switches: Switches, task: Task, registers: Registers, out: Outputs, issuing: Ints, edge: int) -> None:
-    """Operand registers of the issuing groups: values, and the weights of the lanes that get theirs."""
+def fetch(switches: Switches, task: Task, registers: Registers, out: Outputs, issuing: Ints, edge: int) -> None:
+    """Operand registers of the issuing groups: values, and the weights of the lanes that get theirs.
+
+    ``issuing`` (G,) says which groups issue, and is left as the compute codes of the edge.
+    """
     group, lists, counts = registers.group, registers.lists, registers.lane_count
     lane_channel, list_index, list_values = registers.lane_channel, registers.list_index, registers.list_values
     served, bank_edge, tally = registers.served, registers.bank_edge, out.tally
@@ -170,17 +172,16 @@ def _fetch(switches: Switches, task: Task, registers: Registers, out: Outputs, i
 
 
 @jit
-def _advance(switches: Switches, registers: Registers, out: Outputs, issuing: Ints) -> None:
+def advance(group: Ints, lists: Ints, counts: Ints, served: Ints, tally: Ints, values: int, issuing: Ints) -> None:
     """Groups whose lanes are all served go on to the next values, the next pass, or out of the list."""
-    group, lists, counts, served = registers.group, registers.lists, registers.lane_count, registers.served
-    tally, lanes = out.tally, switches.lanes
+    lanes = served.shape[1]
     for g in range(group.shape[0]):
         if issuing[g] == 0 or group[g, REPEAT] == 1:
             continue
         which = group[g, COMPUTE_LIST]
         for lane in range(lanes):
             served[g, lane] = 0
-        group[g, VALUE] += switches.values
+        group[g, VALUE] += values
         if group[g, VALUE] < lists[g, which, N_IN]:
             continue
         group[g, OP_LAST], group[g, VALUE] = 1, 0
@@ -194,13 +195,8 @@ def _advance(switches: Switches, registers: Registers, out: Outputs, issuing: In
 
 
 @jit
-def issue(switches: Switches, task: Task, registers: Registers, out: Outputs, issuing: Ints, edge: int) -> bool:
-    """Every group whose next list is full issues from it; True if any does.
-
-    ``issuing`` (G,) is left as the compute codes of the edge.
-    """
-    group, lists, rows = registers.group, registers.lists, task.rows
-    book, ends, trace = out.book, out.ends, out.trace
+def start_issues(group: Ints, lists: Ints, rows: Ints, book: Ints, ends: Ints, issuing: Ints, edge: int) -> bool:
+    """Every group whose next list is full issues from it; True if any does. Marks them in ``issuing`` (G,)."""
     any_issue = False
     for g in range(group.shape[0]):
         which, state = group[g, COMPUTE_LIST], group[g, STATE]
@@ -217,10 +213,4 @@ def issue(switches: Switches, task: Task, registers: Registers, out: Outputs, is
         group[g, OP_VALID], group[g, OP_LAST], group[g, OP_CHUNK] = 1, 0, chunk
         group[g, OP_ROW], group[g, OP_PAIR] = rows[lists[g, which, L_PIXEL]], lists[g, which, L_PAIR]
         ends[chunk, 0] = max(ends[chunk, 0], edge + 1)
-    if any_issue:
-        _fetch(switches, task, registers, out, issuing, edge)
-        _advance(switches, registers, out, issuing)
-    if edge < trace.shape[0]:
-        for g in range(group.shape[0]):
-            trace[edge, g, 1] = issuing[g]
     return any_issue

@@ -165,9 +165,8 @@ def grant(switches: Switches, task: Task, registers: Registers, sequencer: Ints,
 
 
 @jit
-def _leave(registers: Registers, out: Outputs, g: int, edge: int) -> None:
+def _leave(group: Ints, lists: Ints, ends: Ints, tally: Ints, g: int, edge: int) -> None:
     """Last word of a pixel: the list is full if a channel is active; debt goes with the list."""
-    group, lists = registers.group, registers.lists
     which, chunk = group[g, SCAN_LIST], group[g, CHUNK]
     group[g, SCANNING] = 0
     if lists[g, which, N_OUT] > 0:
@@ -175,13 +174,13 @@ def _leave(registers: Registers, out: Outputs, g: int, edge: int) -> None:
         lists[g, which, L_PAIR], lists[g, which, L_CHUNK] = group[g, PAIR], chunk
         lists[g, which, L_DEBT], group[g, DEBT] = group[g, DEBT], 0
         group[g, SCAN_LIST] = 1 - which
-        out.tally[ACTIVE_PIXELS] += 1
+        tally[ACTIVE_PIXELS] += 1
     for end in range(2):
-        out.ends[chunk, end] = max(out.ends[chunk, end], edge + 1)
+        ends[chunk, end] = max(ends[chunk, end], edge + 1)
 
 
 @jit
-def _scan_output_masks(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
+def scan_output_masks(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
     """Scanners on their output mask look at one word of it."""
     group, lists, counts, lane_channel = (
         registers.group,
@@ -213,11 +212,11 @@ def _scan_output_masks(switches: Switches, task: Task, registers: Registers, out
             group[g, IN_FIELD], group[g, ENTRY] = 1, field_start[pixel]
             group[g, BIT] = task.co_bounds[group[g, PAIR] % co_slices]
             if lists[g, which, N_OUT] == 0 or field_start[pixel] == field_start[pixel + 1]:
-                _leave(registers, out, g, edge)
+                _leave(group, lists, out.ends, tally, g, edge)
 
 
 @jit
-def _scan_fields(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
+def scan_fields(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
     """Scanners in their field look at one word of a tap."""
     group, lists, list_values, list_index = (
         registers.group,
@@ -250,11 +249,4 @@ def _scan_fields(switches: Switches, task: Task, registers: Registers, out: Outp
         if end == stop:
             group[g, BIT], group[g, ENTRY] = task.co_bounds[co_slice], entry + 1
             if entry + 1 == task.field_start[group[g, PIXEL] + 1]:
-                _leave(registers, out, g, edge)
-
-
-@jit
-def scan(switches: Switches, task: Task, registers: Registers, out: Outputs, edge: int) -> None:
-    """One edge of every busy scanner; those in their field first, so that none takes two words."""
-    _scan_fields(switches, task, registers, out, edge)
-    _scan_output_masks(switches, task, registers, out, edge)
+                _leave(group, lists, out.ends, tally, g, edge)
