@@ -22,13 +22,14 @@ def gpu_lines(report: Report) -> tuple[RenderableType, ...]:
         return ()
     first = next(iter(by_gpu.values()))
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column(f"GPU {first[0].precision}", no_wrap=True)
+    table.add_column("GPU", no_wrap=True)
     for row in first:
         for name in (row.column, "speed", "energy"):
             table.add_column(name, justify="right", no_wrap=True)
     for name, rows in by_gpu.items():
         table.add_row(name, *(cell for row in rows for cell in _cells(row)))
-    return (table, Text("; ".join(_board(rows) for rows in by_gpu.values())))
+    boards = "; ".join(_board(rows) for rows in by_gpu.values())
+    return (table, Text(f"GPU {first[0].precision}: {boards}"))
 
 
 def _cells(row: GpuBaselineRow) -> Iterable[str]:
@@ -37,7 +38,10 @@ def _cells(row: GpuBaselineRow) -> Iterable[str]:
 
 
 def _times(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{si(ratio, digits=3)}x"
+    """A ratio with three digits, two below one."""
+    if ratio is None:
+        return "-"
+    return f"{si(ratio, digits=3)}x" if ratio >= 1 else f"{ratio:.2g}x"
 
 
 def _board(rows: list[GpuBaselineRow]) -> str:
