@@ -2,6 +2,7 @@
 
     autoregress:  z[i] := fresh * z[i] + latent * z[i-1]                 along the middle axis
     pack_largest: bit = z > threshold, or z == threshold among the first ``ties`` of those
+    carry_back:   z[t] := max(z[t], z[t+1] - penalty), t descending      along the first axis
     pool_route:   pooled = OR over a window; routed = mask of the window's first one (of its first
                   element where the window is silent), as max pooling routes its gradient
 
@@ -77,6 +78,29 @@ def pack_largest(rows: Field, threshold: np.float32, ties: int, out: Words) -> N
                 if one:
                     bits |= np.uint64(1) << np.uint64(bit)
             out[row, word] = bits
+
+
+@jit
+def carry_back(values: Field, penalty: np.float32) -> None:
+    """Carry (steps, inner) back in time, in place."""
+    for step in range(values.shape[0] - 2, -1, -1):
+        for inner in range(values.shape[1]):
+            carried = values[step + 1, inner] - penalty
+            if carried > values[step, inner]:
+                values[step, inner] = carried
+
+
+@jit
+def carried_count(values: Field, penalty: np.float32, threshold: np.float32) -> int:
+    """How many of (steps, inner) are above the threshold once carried back; nothing is written."""
+    count = 0
+    for inner in range(values.shape[1]):
+        carried = np.float32(-np.inf)
+        for step in range(values.shape[0] - 1, -1, -1):
+            carried = max(values[step, inner], carried - penalty)
+            if carried > threshold:
+                count += 1
+    return count
 
 
 @jit

@@ -2,7 +2,8 @@
 
 Every tensor is the largest values of a Gaussian field (:mod:`simsnn.workload.synthetic_field`).
 The surrogate mask and the gradient masks of a layer threshold one field at their own densities,
-so the sparser is a subset of the denser. A layer reads the very spikes of the stage that it is
+so the sparser is a subset of the denser; with a density after the time carry, the field is carried
+back in time for that point and those behind it. A layer reads the very spikes of the stage that it is
 wired to. Behind max pooling it reads a field of its own at the plain rate; with fitted statistics
 (``layers``) the stage's spikes are really pooled, and its mask is routed to the winners.
 
@@ -14,6 +15,7 @@ the fit: ``tests/unit/test_synthetic_shapes.py``, ``tests/unit/test_synthetic_fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +42,7 @@ from simsnn.workload.synthetic_config import (
 )
 from simsnn.workload.synthetic_field import (
     Field,
+    carried_field,
     gaussian_field,
     latent_correlation,
     spike_correlation,
@@ -187,15 +190,34 @@ def _chain(values: Field, statistics: LayerStatistics, neuron: bool) -> tuple[Ch
     """Gradient masks in chain order, one threshold for equal densities."""
     points = [(ChainPoint.SYNAPSE, statistics.gradient_density)]
     if neuron:
-        before = (
+        earlier = (
             (ChainPoint.POOL, statistics.pool_density),
             (ChainPoint.SURROGATE, statistics.surrogate_density),
             (ChainPoint.TIME_CARRY, statistics.time_carry_density),
             (ChainPoint.NORMALISATION, statistics.normalisation_density),
         )
-        points = [(point, density) for point, density in before if density is not None] + points
-    made = {density: threshold_field(values, density) for density in {density for _, density in points}}
-    return tuple(ChainMask(point, made[density]) for point, density in points)
+        points = [(point, density) for point, density in earlier if density is not None] + points
+    before, after = statistics.surrogate_density, statistics.time_carry_density
+    carried = values
+    if neuron and before and after and before <= after:
+        carried = carried_field(values, before, after)
+    early, late = _thresholds(values), _thresholds(carried)
+    return tuple(
+        ChainMask(point, (early if point in (ChainPoint.POOL, ChainPoint.SURROGATE) else late)(density))
+        for point, density in points
+    )
+
+
+def _thresholds(values: Field) -> Callable[[float], SpikeTensor]:
+    """Masks of one field by density; equal densities share one."""
+    made: dict[float, SpikeTensor] = {}
+
+    def mask(density: float) -> SpikeTensor:
+        if density not in made:
+            made[density] = threshold_field(values, density)
+        return made[density]
+
+    return mask
 
 
 def _pooled(producer: LayerActivity, pools: tuple[Window, ...]) -> tuple[SpikeTensor, SpikeTensor]:

@@ -14,6 +14,10 @@ and latent correlation r (Sheppard 1899; Drezner and Wesolowsky 1990),
 
 which is inverted for r by bisection. At p = 1/2 it is ``corr = 2/pi * arcsin r``.
 
+A gradient carried back in time is non-zero where the surrogate is, and often in the steps before.
+:func:`carried_field` says so in the field: ``z'[t] = max(z[t], z'[t+1] - penalty)``, with the
+smallest penalty for which no more than the asked share lies above the surrogate's threshold.
+
 Proof: ``tests/unit/test_synthetic.py``, ``tests/unit/test_synthetic_fit.py``.
 """
 
@@ -25,13 +29,23 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from simsnn.kernels.fields import autoregress, count_from, gather_between, mix_shared, pack_largest
+from simsnn.kernels.fields import (
+    autoregress,
+    carried_count,
+    carry_back,
+    count_from,
+    gather_between,
+    mix_shared,
+    pack_largest,
+)
 from simsnn.kernels.spikes import words_for
 from simsnn.workload.spike_tensor import SpikeTensor
 
 Field = NDArray[np.float32]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 _HIGHEST_LATENT = 1 - 1e-12
+_LARGEST_PENALTY = 16.0
+_SAMPLED = 1 << 20
 _WINDOW = 0.02
 """Half width, in standard deviations, in which the quantile is first looked for."""
 
@@ -105,6 +119,36 @@ def threshold_field(field: Field, rate: float) -> SpikeTensor:
         above, _ = count_from(flat, threshold, np.nextafter(threshold, np.float32(np.inf)))
         pack_largest(rows, threshold, ones - above, packed)
     return SpikeTensor(packed.reshape(*field.shape[:2], -1), field.shape)
+
+
+def carried_field(field: Field, before: float, after: float) -> Field:
+    """Field carried back in time, in which the ``after`` largest contain the ``before`` largest of the field.
+
+    Parameters
+    ----------
+    field : NDArray[float32], shape (T, B, C, H, W)
+        Left alone; its ``before`` largest are the gradients that are not zero before the carry.
+    before, after : float
+        Densities before and after the carry, before <= after.
+
+    Returns
+    -------
+    NDArray[float32]
+        The carried field; its ``after`` largest are the gradients after the carry.
+    """
+    threshold, wanted = _ranked(field.reshape(-1), round(before * field.size), before), round(after * field.size)
+    rows = field.reshape(len(field), -1)
+    sample = np.ascontiguousarray(rows[:, : max(1, _SAMPLED // len(rows))])
+    low, high = 0.0, _LARGEST_PENALTY
+    for _ in range(24):
+        middle = (low + high) / 2
+        over = carried_count(sample, np.float32(middle), threshold) > after * sample.size
+        low, high = (middle, high) if over else (low, middle)
+    while carried_count(rows, np.float32(high), threshold) > wanted and high < _LARGEST_PENALTY:
+        high = min(1.01 * high + 1e-3, _LARGEST_PENALTY)  # the sample was sparser than the whole
+    carried = field.copy()
+    carry_back(carried.reshape(rows.shape), np.float32(high))
+    return carried
 
 
 def _ranked(flat: Field, rank: int, rate: float) -> np.float32:
