@@ -24,7 +24,11 @@ from simsnn.errors import ConfigError, MissingPrice, nearest
 
 FILE = "cacti7_sram.csv"
 SOURCE = "CACTI 7.0, one bank, one read-write port, RAM, 300 K, energy-delay-squared optimised"
-NOTES = ("wires among the banks of one SRAM are not priced", "one read-write port per bank")
+NOTES = (
+    "wires among the banks of one SRAM are not priced",
+    "one read-write port per bank",
+    "leakage of an engine's private banks and row memories is not priced",
+)
 CELLS = {"cacti7_lstp": "lstp", "cacti7_lop": "lop", "cacti7_hp": "hp"}
 KIB = 1024
 DERIVED_NODES = {28: (22, 32)}
