@@ -34,7 +34,7 @@ from simsnn.sim.executor import execute
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, build_network
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
-from simsnn.workload.step_tensors import StepScope, Widths
+from simsnn.workload.step_tensors import Stash, StepScope, Widths
 
 LARGEST_OPERATION = 2**30
 """Rows, weights or elements of one operation."""
@@ -74,7 +74,7 @@ def step_operations(experiment: ExperimentConfig, network: Network) -> tuple[Ope
             )
         scope = StepScope(1, 1, passes, Encoding.DIRECT)
     else:
-        scope = StepScope(workload.timesteps, workload.batch, passes, workload.encoding)
+        scope = StepScope(workload.timesteps, workload.batch, passes, workload.encoding, stash=workload.stash)
     widths = Widths(
         precision.input,
         precision.weight,
@@ -114,8 +114,8 @@ def _refuse_above(size: int, bound: int, unit: str, operation: Operation) -> Non
 
 
 def _runs(operation: Operation, passes: frozenset[Pass]) -> bool:
-    """Neuron and other vector work of B belongs to W as well: both need the neuron-input gradients."""
-    if isinstance(operation, VectorOperation) and operation.pass_ is Pass.B:
+    """Pass R and the vector work of B belong to W as well: both need the neuron-input gradients."""
+    if operation.pass_ is Pass.R or (isinstance(operation, VectorOperation) and operation.pass_ is Pass.B):
         return bool(passes & {Pass.B, Pass.W})
     return operation.pass_ in passes
 
@@ -137,7 +137,8 @@ def prepare(experiment: ExperimentConfig) -> Prepared:
     mapped = map_operations(operations, experiment.mapping, machine)
     energy = energy_model(experiment)
     _check_clock(machine, energy)
-    return Prepared(experiment, network, machine, energy, mapped, build_graph(mapped, machine))
+    graph = build_graph(mapped, machine, serial=experiment.schedule.serial)
+    return Prepared(experiment, network, machine, energy, mapped, graph)
 
 
 def _check_clock(machine: Machine, energy: EnergyModel) -> None:
@@ -222,11 +223,12 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
 
 
 def _with_baselines(report: Report, prepared: Prepared) -> Report:
-    """The report against the GPUs asked for, which run whole layers whatever the machine's schedule."""
+    """The report against the GPUs asked for; whatever the machine does, they run whole layers and recompute nothing."""
     experiment, network = prepared.experiment, prepared.network
     if experiment.baselines is None:
         return report
-    operations = step_operations(experiment.model_copy(update={"schedule": LayerByLayer()}), network)
+    plain = {"schedule": LayerByLayer(), "workload": experiment.workload.model_copy(update={"stash": Stash.STORE})}
+    operations = step_operations(experiment.model_copy(update=plain), network)
     timesteps = 1 if network.bare_gemms else experiment.workload.timesteps
     return with_gpu_baselines(report, experiment.baselines, operations, timesteps)
 

@@ -21,17 +21,19 @@ from simsnn.training.optimizer import OptimizerConfig
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import NetworkConfig
 from simsnn.workload.operation import Pass
+from simsnn.workload.step_tensors import Stash
 
 Level = Literal["closed_form", "critical_path", "event"]
 
 
 class WorkloadConfig(StrictModel):
-    """How much of the network is run: time steps, batch, which passes, how inputs become spikes."""
+    """How much is run: time steps, batch, passes, how inputs become spikes, what the backward pass finds stored."""
 
     timesteps: Annotated[int, Field(gt=0, le=2**16)] = 1
     batch: Annotated[int, Field(gt=0, le=2**16)] = 1
     passes: tuple[Annotated[Pass, Field(strict=False)], ...] = (Pass.F, Pass.B, Pass.W, Pass.U)
     encoding: Annotated[Encoding, Field(strict=False)] = Encoding.DIRECT
+    stash: Annotated[Stash, Field(strict=False)] = Stash.STORE
 
     @model_validator(mode="after")
     def _passes_make_sense(self) -> WorkloadConfig:
@@ -41,9 +43,10 @@ class WorkloadConfig(StrictModel):
             raise ValueError("a pass is listed twice")
         if Pass.U in self.passes and Pass.W not in self.passes:
             raise ValueError("pass U updates with the gradients of pass W: list both")
-        extra = set(self.passes) & {Pass.I, Pass.R}
-        if extra:
-            raise ValueError(f"pass {sorted(extra)[0]} needs a neuron model that asks for it; lif does not")
+        if Pass.I in self.passes:
+            raise ValueError("pass I needs a neuron model that asks for it; lif does not")
+        if Pass.R in self.passes:
+            raise ValueError("pass R is added by stash: recompute; passes name some of F, B, W, U")
         return self
 
 
@@ -67,7 +70,10 @@ class EngineChoice(StrictModel):
 
 
 class PassMapping(StrictModel):
-    """Pass to engine; ``neuron`` covers every other vector task (pooling, normalisation, loss, encoding)."""
+    """Pass to engine; ``neuron`` covers every other vector task (pooling, normalisation, loss, encoding).
+
+    ``neuron_backward`` takes the vector tasks of passes B and R from ``neuron``, where it is given.
+    """
 
     F: EngineChoice | None = None
     B: EngineChoice | None = None
@@ -76,6 +82,7 @@ class PassMapping(StrictModel):
     I: EngineChoice | None = None  # noqa: E741 - the name of the inverse pass in the contract
     R: EngineChoice | None = None
     neuron: EngineChoice | None = None
+    neuron_backward: EngineChoice | None = None
 
     def choice(self, pass_: Pass) -> EngineChoice | None:
         """Choice for the synapse product of a pass."""

@@ -90,8 +90,11 @@ def sram_users(pairs: tuple[Placed, ...], machine: Machine) -> tuple[frozenset[i
     return tuple(map(frozenset, users))
 
 
-def build_graph(mapped: tuple[MappedOperation, ...], machine: Machine) -> TaskGraph:
-    """Tasks in program order with the edges that their tensors imply."""
+def build_graph(mapped: tuple[MappedOperation, ...], machine: Machine, *, serial: bool = False) -> TaskGraph:
+    """Tasks in program order with the edges that their tensors imply; ``serial``: each waits for the one before.
+
+    A fused pair counts as one task: its consumer runs behind its producer, chunk by chunk.
+    """
     last_writer: dict[str, int] = {}
     readers: dict[str, list[int]] = {}
     slots = load_slots(machine)
@@ -105,6 +108,8 @@ def build_graph(mapped: tuple[MappedOperation, ...], machine: Machine) -> TaskGr
             after.update(readers.get(operand.tensor, ()))
             if operand.tensor in last_writer:
                 after.add(last_writer[operand.tensor])
+        if serial:
+            after.update(range(max(0, id_ - 3), id_))  # two of them may be a fused pair, and one its producer
         if item.fused is not None and item.consumes:
             after.discard(id_ - 1)
         tasks.append(task_of(id_, item, task_chunks(id_, item, slots), tuple(sorted(after))))

@@ -48,5 +48,11 @@ def _writing(piece: Placed, wanted: dict[str, list[Operand]]) -> Placed:
     operation = piece.operation
     if not isinstance(operation, VectorOperation) or not wanted:
         return piece
-    extra = tuple(mask for operand in operation.writes for mask in wanted.get(operand.tensor, ()))
+    extra = tuple(
+        mask
+        for operand in operation.writes
+        for mask in wanted.get(operand.tensor, ())
+        # sample groups of different sizes use one buffer: a group's masks are as large as what they describe
+        if (mask.elements, mask.slots) == (operand.elements, operand.slots)
+    )
     return replace(piece, operation=replace(operation, writes=(*operation.writes, *extra))) if extra else piece

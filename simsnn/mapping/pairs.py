@@ -11,7 +11,7 @@ from simsnn.mapping.mapped import MappedOperation, reads, writes
 from simsnn.mapping.tasks import load_slots, task_of
 from simsnn.schedule.graph import Chunk, Task, TaskGraph
 from simsnn.sim.critical_path import critical_path
-from simsnn.workload.operation import VectorOperation
+from simsnn.workload.operation import GemmOperation, VectorOperation
 
 
 def fuse_pairs(
@@ -40,10 +40,10 @@ def fuse_pairs(
 def _partner(program: list[MappedOperation], position: int) -> int | None:
     """The only reader of a product's output, if it is vector work that may stand behind it."""
     producer = program[position]
-    tensor = writes(producer.operation)[0].tensor
-    users = [i for i, item in enumerate(program) if any(o.tensor == tensor for o in reads(item.operation))]
-    rewritten = sum(any(o.tensor == tensor for o in writes(item.operation)) for item in program)
-    if len(users) != 1 or rewritten != 1 or users[0] <= position:
+    if not isinstance(producer.operation, GemmOperation):
+        return None
+    users = _readers(program, position, producer.operation.output.tensor)
+    if len(users) != 1:
         return None
     consumer = program[users[0]]
     if linked_tensor(producer.operation, consumer.operation) is None or producer.placement == consumer.placement:
@@ -54,6 +54,18 @@ def _partner(program: list[MappedOperation], position: int) -> int | None:
     used = {o.tensor for item in between for o in reads(item.operation)}
     wanted = {o.tensor for o in writes(consumer.operation)}
     return None if made & touched or used & wanted else users[0]
+
+
+def _readers(program: list[MappedOperation], position: int, tensor: str) -> list[int]:
+    """Operations that read a tensor as the one at ``position`` leaves it: those before it is written again."""
+    found = []
+    for later in range(position + 1, len(program)):
+        operation = program[later].operation
+        if any(operand.tensor == tensor for operand in reads(operation)):
+            found.append(later)
+        if len(found) > 1 or any(operand.tensor == tensor for operand in writes(operation)):
+            break
+    return found
 
 
 def _best(

@@ -32,10 +32,12 @@ def place(operation: Operation, mapping: MappingConfig, machine: Machine) -> Pla
     key = _mapping_key(operation)
     path, choice = _choice(operation, key, mapping)
     if choice is None:
+        name = path.rpartition(".")[2]
+        why = ": stash: recompute repeats its product" if operation.pass_ is Pass.R else ""
         raise ConfigError(
-            f"mapping does not say which engine runs {key} (needed by {operation.layer})",
-            where=Where(path=f"mapping.{key}"),
-            remedy=f"add {key}: {{engine: NAME}} under mapping",
+            f"mapping does not say which engine runs {name} (needed by {operation.layer}{why})",
+            where=Where(path=path),
+            remedy=f"add {name}: {{engine: NAME}} under mapping",
         )
     index = machine.engine_index(choice.engine, f"{path}.engine")
     engine = machine.engines[index]
@@ -53,15 +55,21 @@ def place(operation: Operation, mapping: MappingConfig, machine: Machine) -> Pla
 def _mapping_key(operation: Operation) -> str:
     if isinstance(operation, GemmOperation):
         return operation.pass_.value
-    return Pass.U.value if operation.part is TaskPart.UPDATE else "neuron"
+    if operation.part is TaskPart.UPDATE:
+        return Pass.U.value
+    return "neuron_backward" if operation.pass_ in (Pass.B, Pass.R) else "neuron"
 
 
 def _choice(operation: Operation, key: str, mapping: MappingConfig) -> tuple[str, EngineChoice | None]:
+    """The most special entry: of the layer before that of the network, of the direction before ``neuron``."""
+    keys = (key, "neuron") if key == "neuron_backward" else (key,)
     override: PassMapping | None = mapping.layers.get(operation.layer)
-    if override is not None and getattr(override, key) is not None:
-        return f"mapping.layers.{operation.layer}.{key}", getattr(override, key)
-    choice: EngineChoice | None = getattr(mapping, key)
-    return f"mapping.{key}", choice
+    for name in keys if override is not None else ():
+        if getattr(override, name) is not None:
+            return f"mapping.layers.{operation.layer}.{name}", getattr(override, name)
+    found = next((name for name in keys if getattr(mapping, name) is not None), keys[-1])
+    choice: EngineChoice | None = getattr(mapping, found)
+    return f"mapping.{found}", choice
 
 
 def _dataflow(choice: EngineChoice, machine: Machine, index: int, path: str) -> Dataflow | None:

@@ -22,6 +22,7 @@ class StepByStep(StrictModel):
 
     model_version: ClassVar[int] = 1
     needs_all_steps: ClassVar[bool] = False
+    serial: ClassVar[bool] = False
 
     def operations(
         self, network: Network, scope: StepScope, widths: Widths, update: UpdateRule | None

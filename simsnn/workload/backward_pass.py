@@ -9,13 +9,14 @@ from simsnn.workload.layers import BatchNormLayer, PoolLayer
 from simsnn.workload.network import Format, Layer
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, Sparsity, TaskPart, VectorOperation
 from simsnn.workload.output_sparsity import output_sparsity_refusal
-from simsnn.workload.step_tensors import StepTensors, UpdateRule
+from simsnn.workload.recompute import RecomputedCurrents, recomputes
+from simsnn.workload.step_tensors import UpdateRule
 
 NORM_STATISTICS = OperationCounts(add=3, multiply=2)
 NORM_APPLY = OperationCounts(add=2, multiply=3)
 
 
-class BackwardPass(StepTensors):
+class BackwardPass(RecomputedCurrents):
     """Builds the backward operations and the updates; declared counts are per element (and time step)."""
 
     readouts: tuple[Operand, ...] = ()
@@ -30,6 +31,10 @@ class BackwardPass(StepTensors):
             operations += self._backward_layer(layer)
             operations += self._update(layer, update)
         return operations
+
+    def stages(self) -> list[list[Operation]]:
+        """Loss, then the operations of every layer, last to first, without updates."""
+        return [self.loss(), *(self._backward_layer(layer) for layer in reversed(self.network.layers))]
 
     def all_updates(self, update: UpdateRule | None) -> list[Operation]:
         """Updates of every layer, last to first."""
@@ -95,7 +100,7 @@ class BackwardPass(StepTensors):
         else:
             incoming = self.gradient(f"{layer.name}.dcurrent", layer.out_elements)
         if layer.neuron is not None:
-            operations.append(self._neuron_backward(layer, incoming))
+            operations += self._neuron_backward(layer, incoming)
         gradient = self._towards_current(layer)
         if layer.has_weights:
             operations += self._synapse_backward(layer, gradient)
@@ -105,16 +110,33 @@ class BackwardPass(StepTensors):
             operations += self._norm_backward(layer, layer.config, gradient)
         return operations
 
-    def _neuron_backward(self, layer: Layer, incoming: Operand) -> VectorOperation:
+    def _neuron_backward(self, layer: Layer, incoming: Operand) -> list[Operation]:
         assert layer.neuron is not None
+        if recomputes(self.network, layer, self.scope):
+            return self._neuron_again(layer, incoming)
         spikes = self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
         state = self.state(layer, "carry")
         reads: tuple[Operand, ...] = (incoming, self.stash(layer), spikes, *state)
         writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements), *state)
         counts = layer.neuron.backward_counts
-        return self.vector(
-            layer.name, Pass.B, TaskPart.NEURON, layer.out_elements, counts, reads, writes, recurrent=True
-        )
+        return [
+            self.vector(layer.name, Pass.B, TaskPart.NEURON, layer.out_elements, counts, reads, writes, recurrent=True)
+        ]
+
+    def _neuron_again(self, layer: Layer, incoming: Operand) -> list[Operation]:
+        """Currents again, then all steps forward and all steps back in one pass over the neurons.
+
+        Spikes follow from the potentials, so they are not read. Potential after reset and carried
+        gradient are one word of state each; the potentials of all T steps are kept in between.
+        """
+        assert layer.neuron is not None
+        operations, current = self.currents_again(layer)
+        writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements),)
+        counts, part = layer.neuron.forward_counts + layer.neuron.backward_counts, TaskPart.NEURON
+        reads = (incoming, current)
+        neuron = self.vector(layer.name, Pass.B, part, layer.out_elements, counts, reads, writes, recurrent=True)
+        neuron = replace(neuron, state_bits=2 * self.widths.membrane, kept_bits=self.widths.membrane)
+        return [*operations, neuron]
 
     def _pool_backward(self, layer: Layer, gradient: Operand) -> VectorOperation:
         channels, height, width = layer.in_shapes[0]

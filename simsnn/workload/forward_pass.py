@@ -6,6 +6,7 @@ from simsnn.costs import OperandClass, OperationCounts
 from simsnn.workload.layers import BatchNormLayer, GemmLayer, PoolLayer
 from simsnn.workload.network import INPUT, Format, Layer
 from simsnn.workload.operation import Gemm, GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
+from simsnn.workload.recompute import recomputes
 from simsnn.workload.step_tensors import StepTensors
 
 NORM_STATISTICS = OperationCounts(add=2, multiply=1)
@@ -17,18 +18,20 @@ class ForwardPass(StepTensors):
 
     def build(self) -> list[Operation]:
         """Encoding, then every layer in order."""
-        operations: list[Operation] = []
-        if self.scope.encoding.computed and not self.network.bare_gemms:
-            operations.append(self._encode())
-        for layer in self.network.layers:
-            operations += self._forward_layer(layer)
-        return operations
+        return [operation for stage in self.stages() for operation in stage]
+
+    def stages(self) -> list[list[Operation]]:
+        """Encoding, where there is any, then the operations of every layer in order."""
+        encoded = self.scope.encoding.computed and not self.network.bare_gemms
+        first: list[list[Operation]] = [[self._encode()]] if encoded else []
+        return first + [self._forward_layer(layer) for layer in self.network.layers]
 
     def _encode(self) -> VectorOperation:
         """Spikes of every time step from one frame per sample."""
         channels, height, width = self.network.input_shape
         batch, pixels = self.scope.batch, channels * height * width
         frame = Operand("frame", OperandClass.INPUTS, pixels * batch, self.widths.input, slots=batch)
+        frame = self.outside(frame, "frame")
         cost = self.scope.encoding.cost
         return VectorOperation(
             INPUT,
@@ -41,6 +44,7 @@ class ForwardPass(StepTensors):
             reads=(frame,),
             writes=(self.edge(-1),),
             slots=batch,
+            extent=self.extent,
         )
 
     def _forward_layer(self, layer: Layer) -> list[Operation]:
@@ -134,7 +138,8 @@ class ForwardPass(StepTensors):
         assert layer.neuron is not None
         spikes = self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
         state = self.state(layer, "state")
-        writes = (spikes, *((self.stash(layer),) if self.training else ()), *state)
+        stored = self.training and not recomputes(self.network, layer, self.scope)
+        writes = (spikes, *((self.stash(layer),) if stored else ()), *state)
         reads = (self.current(layer), *state)
         counts = layer.neuron.forward_counts
         return self.vector(

@@ -214,11 +214,11 @@ def gathers(geometry: ConvGeometry, pass_: Pass, b_lowering: BLowering) -> tuple
     UnsupportedOperation
         For a pass that is no synapse product.
     """
-    if pass_ in (Pass.F, Pass.W):
+    if pass_ in (Pass.F, Pass.W, Pass.R):
         return ((None, _forward_gather(geometry)),)
     if pass_ is not Pass.B:
         message = f"pass {pass_} has no synapse product to lower"
-        raise UnsupportedOperation(message, value=str(pass_), allowed=("F", "B", "W"))
+        raise UnsupportedOperation(message, value=str(pass_), allowed=("F", "B", "W", "R"))
     if b_lowering is BLowering.PHASES:
         return tuple((phase, _backward_gather(geometry, phase)) for phase in phases(geometry))
     if b_lowering is BLowering.ZEROS:
@@ -241,7 +241,7 @@ def lowered(geometry: ConvGeometry, pass_: Pass, b_lowering: BLowering, slots: i
     geometry : ConvGeometry
         Convolution; linear is 1x1 on one pixel, conv1d has height 1.
     pass_ : Pass
-        F, B or W.
+        F, B, W, or R, which repeats F.
     b_lowering : BLowering
         Form of pass B; the other passes ignore it.
     slots : int

@@ -271,6 +271,11 @@ class VectorOperation:
         B * T slots the operation covers, for cutting; 1 when it cannot be cut (weights).
     timesteps : int
         T of the tensors it touches.
+    extent : Extent or None
+        Part of the training step it covers; None for work on weights.
+    kept_bits : int
+        Bits per element and step that are written once and read once later within the operation:
+        potentials that are recomputed before the backward steps use them.
     """
 
     layer: str
@@ -286,6 +291,8 @@ class VectorOperation:
     reverse: bool = False
     slots: int = 1
     timesteps: int = 1
+    extent: Extent | None = None
+    kept_bits: int = 0
 
 
 Operation = GemmOperation | VectorOperation

@@ -7,6 +7,7 @@ here, with the program order of :mod:`simsnn.workload.training_step`, are the wh
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from simsnn.costs import OperandClass, OperationCounts
 from simsnn.workload.encoding import Encoding
@@ -34,6 +35,13 @@ class UpdateRule:
     counts: OperationCounts
 
 
+class Stash(StrEnum):
+    """Where the backward pass of a neuron has its membrane potentials from."""
+
+    STORE = "store"
+    RECOMPUTE = "recompute"
+
+
 @dataclass(frozen=True, slots=True)
 class StepScope:
     """Which part of a training step is built.
@@ -50,6 +58,8 @@ class StepScope:
         How inputs become spikes or analog frames.
     first_sample : int
         Where its samples stand in the whole batch.
+    stash : Stash
+        Whether the forward pass stores membrane potentials or the backward pass makes them again.
     """
 
     timesteps: int
@@ -57,6 +67,7 @@ class StepScope:
     passes: frozenset[Pass]
     encoding: Encoding
     first_sample: int = 0
+    stash: Stash = Stash.STORE
 
     @property
     def slots(self) -> int:
@@ -66,6 +77,14 @@ class StepScope:
     def single_step(self) -> StepScope:
         """The same scope with one time step."""
         return replace(self, timesteps=1)
+
+    def groups(self, samples: int) -> tuple[StepScope, ...]:
+        """The same step in groups of so many samples; the last one may be smaller."""
+        starts = range(0, self.batch, samples)
+        return tuple(
+            replace(self, batch=min(samples, self.batch - start), first_sample=self.first_sample + start)
+            for start in starts
+        )
 
 
 class StepTensors:
@@ -81,13 +100,24 @@ class StepTensors:
         Stored bits per operand class.
     step : int or None
         Time step, when operations cover a single one; None when they cover all T.
+    buffer : int or None
+        Which of the buffers between engines holds the tensors, where sample groups follow one
+        another through the same buffers; None where every tensor has a place of its own.
     """
 
-    def __init__(self, network: Network, scope: StepScope, widths: Widths, step: int | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        scope: StepScope,
+        widths: Widths,
+        step: int | None = None,
+        buffer: int | None = None,
+    ) -> None:
         self.network = network
         self.scope = scope
         self.widths = widths
         self.step = step
+        self.buffer = buffer
         self.training = bool(scope.passes & {Pass.B, Pass.W})
 
     @property
@@ -102,8 +132,16 @@ class StepTensors:
         return replace(of, tensor=f"{of.tensor}.mask", role=OperandClass.MASKS, bits=1, binary=True)
 
     def name(self, tensor: str) -> str:
-        """Tensor name, with the time step where one is built alone."""
-        return tensor if self.step is None else f"{tensor}@{self.step}"
+        """Tensor name, with the time step where one is built alone and the buffer where several groups share it."""
+        placed = tensor if self.buffer is None else f"{tensor}#{self.buffer}"
+        return placed if self.step is None else f"{placed}@{self.step}"
+
+    def outside(self, operand: Operand, name: str) -> Operand:
+        """A tensor that lies in memory before the step starts: every sample group has its own part of it."""
+        if self.buffer is None:
+            return operand
+        first, last = self.extent.samples
+        return replace(operand, tensor=f"{name}[{first}:{last}]")
 
     def tensor(self, name: str, role: OperandClass, per_slot: int, bits: int, *, binary: bool = False) -> Operand:
         """Operand with a slot axis."""
@@ -114,7 +152,8 @@ class StepTensors:
         """What layer ``index`` delivers to its readers (-1: the encoded input)."""
         if index < 0:
             channels, height, width = self.network.input_shape
-            return self.value(INPUT, channels * height * width, self.network.input_format)
+            encoded = self.value(INPUT, channels * height * width, self.network.input_format)
+            return encoded if self.scope.encoding.computed else self.outside(encoded, INPUT)
         layer = self.network.layers[index]
         if layer.kind == "flatten":
             return self.edge(layer.inputs[0])
@@ -151,8 +190,9 @@ class StepTensors:
     def per_channel(self, layer: Layer, what: str) -> Operand:
         """Two values per channel of a normalisation: moments, or the gradients of scale and shift."""
         role = OperandClass.WEIGHTS if what == "moments" else OperandClass.WEIGHT_GRADIENTS
-        bits = self.widths.partial_sum
-        return Operand(self.name(f"{layer.name}.{what}"), role, 2 * layer.out_shape[0], bits)
+        name = f"{layer.name}.{what}"
+        name = name if self.step is None else f"{name}@{self.step}"  # of all samples: in no buffer between groups
+        return Operand(name, role, 2 * layer.out_shape[0], self.widths.partial_sum)
 
     def scale(self, layer: Layer) -> Operand:
         """Scale and shift of a normalisation: its trained parameters."""
@@ -201,6 +241,7 @@ class StepTensors:
             reverse=recurrent and pass_ is not Pass.F,
             slots=self.scope.slots,
             timesteps=self.scope.timesteps,
+            extent=self.extent,
         )
 
     def state(self, layer: Layer, kind: str) -> tuple[Operand, ...]:

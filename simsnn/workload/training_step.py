@@ -5,16 +5,23 @@ B, W, U: layers in reverse; per layer pooling backward, sum of gradients where s
 one output, neuron backward (all t, descending), normalisation backward, then the synapse products
 towards the layer below (B) and towards the weights (W); U after W. The first layer with weights
 has no B product; its neuron backward remains (docs/machines section 8).
+
+A batch that is cut into sample groups runs F and the backward operations group by group; only U
+waits for all of them. Group i has buffer i mod ``in_flight`` of every tensor between engines, so
+that a writer waits for the readers of the group that had the buffer before.
 """
 
 from __future__ import annotations
 
-from simsnn.errors import UnsupportedOperation
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simsnn.errors import UnsupportedOperation, Where
 from simsnn.workload.backward_pass import BackwardPass
 from simsnn.workload.forward_pass import ForwardPass
 from simsnn.workload.network import Network
-from simsnn.workload.operation import Operation, Pass
-from simsnn.workload.step_tensors import StepScope, UpdateRule, Widths
+from simsnn.workload.operation import GemmOperation, Operation, Pass
+from simsnn.workload.step_tensors import Stash, StepScope, UpdateRule, Widths
 
 
 def layer_by_layer(
@@ -36,14 +43,17 @@ def step_by_step(
     Raises
     ------
     UnsupportedOperation
-        For training-mode normalisation, whose statistics span time.
+        For training-mode normalisation, whose statistics span time, and for ``stash: recompute``.
     """
-    for layer in network.layers:
-        if layer.kind == "batch_norm" and getattr(layer.config, "mode", "") == "training":
-            raise UnsupportedOperation(
-                f"layer {layer.name!r}: normalisation statistics span all time steps, step_by_step has one at a time",
-                remedy="use schedule.kind layer_by_layer, or mode: frozen",
-            )
+    _refuse_statistics(network, "all time steps, step_by_step has one at a time")
+    if scope.stash is Stash.RECOMPUTE:
+        raise UnsupportedOperation(
+            "step_by_step: the potentials of one step cannot be made again without those of all steps before it",
+            where=Where("workload.stash"),
+            value=scope.stash.value,
+            allowed=(Stash.STORE.value,),
+            remedy="use schedule.kind layer_by_layer or engine_pipeline",
+        )
     single = scope.single_step()
     operations: list[Operation] = []
     if Pass.F in scope.passes:
@@ -58,3 +68,97 @@ def step_by_step(
             operations += builder.build(None)
         operations += backward[-1].all_updates(update)
     return tuple(operations)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleGroups:
+    """How a batch is cut into groups that follow one another.
+
+    Parameters
+    ----------
+    samples : int
+        Samples of a group; the last one may be smaller.
+    in_flight : int
+        Buffers between engines: groups that may be under way at once.
+    interleaved : bool
+        Whether F of the next group stands among the backward operations of this one.
+    """
+
+    samples: int
+    in_flight: int
+    interleaved: bool
+
+
+def group_by_group(
+    network: Network, scope: StepScope, widths: Widths, update: UpdateRule | None, cut: SampleGroups
+) -> tuple[Operation, ...]:
+    """Sample groups one after another through the same buffers; weights are updated once, after the last.
+
+    F of group i + 1 is interleaved with the backward operations of group i in proportion to their
+    dense work, so that a unit which serves both directions serves them in turn. The W product of
+    a layer stands behind the neuron backward of the layer below, which waits for B alone.
+
+    Raises
+    ------
+    UnsupportedOperation
+        For training-mode normalisation over more than one group, whose statistics span the batch.
+    """
+    scopes = scope.groups(cut.samples)
+    if len(scopes) > 1:
+        _refuse_statistics(
+            network, f"the batch, engine_pipeline has {cut.samples} of its {scope.batch} samples at a time"
+        )
+    buffers = [number % cut.in_flight for number in range(len(scopes))]
+    forward, backward = list[list[list[Operation]]](), list[list[list[Operation]]]()
+    for part, buffer in zip(scopes, buffers, strict=True):
+        builder = ForwardPass(network, part, widths, buffer=buffer)
+        forward.append(builder.stages() if Pass.F in scope.passes else [])
+        builder_back = BackwardPass(network, part, widths, buffer=buffer)
+        builder_back.accumulates = part.first_sample > scope.first_sample
+        backward.append(list(_products_behind(builder_back.stages())) if builder_back.training else [])
+    stages = list(forward[0])
+    for number, here in enumerate(backward):
+        following = forward[number + 1] if number + 1 < len(scopes) else []
+        overlaps = cut.interleaved and cut.in_flight > 1
+        stages += _interleaved(here, following) if overlaps else [*here, *following]
+    stages.append(BackwardPass(network, scope, widths).all_updates(update) if builder.training else [])
+    return tuple(operation for stage in stages for operation in stage)
+
+
+def _products_behind(stages: list[list[Operation]]) -> Iterator[list[Operation]]:
+    """The same stages, each W product one later."""
+    held: list[Operation] = []
+    for stage in stages:
+        yield [op for op in stage if op.pass_ is not Pass.W] + held
+        held = [op for op in stage if op.pass_ is Pass.W]
+    yield held
+
+
+def _interleaved(first: list[list[Operation]], second: list[list[Operation]]) -> list[list[Operation]]:
+    """Two programs in one, each in its order, by the share of their products that stands before a stage."""
+    placed = [(share, which, stage) for which, part in enumerate((first, second)) for share, stage in _shares(part)]
+    return [stage for _, _, stage in sorted(placed, key=lambda entry: entry[:2])]
+
+
+def _shares(stages: list[list[Operation]]) -> Iterator[tuple[float, list[Operation]]]:
+    total = sum(map(_dense_work, stages))
+    before = 0
+    for position, stage in enumerate(stages):
+        yield (before / total if total else position / len(stages)), stage
+        before += _dense_work(stage)
+
+
+def _dense_work(stage: list[Operation]) -> int:
+    """Multiply-accumulates of the dense products of a stage."""
+    products = [op for op in stage if isinstance(op, GemmOperation) and op.geometry is not None]
+    return sum(op.slots * op.geometry.out_pixels * op.geometry.weights for op in products if op.geometry is not None)
+
+
+def _refuse_statistics(network: Network, span: str) -> None:
+    """Refuse training-mode normalisation where its statistics span more than one operation covers."""
+    for layer in network.layers:
+        if layer.kind == "batch_norm" and getattr(layer.config, "mode", "") == "training":
+            raise UnsupportedOperation(
+                f"layer {layer.name!r}: normalisation statistics span {span}",
+                remedy="use schedule.kind layer_by_layer, or mode: frozen",
+            )

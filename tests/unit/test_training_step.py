@@ -144,8 +144,14 @@ def test_step_by_step_does_the_same_products_in_slices() -> None:
     for layer in net.weight_layers:
         for pass_ in (Pass.F, Pass.B, Pass.W):
             assert slots(sliced, layer.name, pass_) == slots(whole, layer.name, pass_)
-    reductions = [op for op in sliced if op.part is TaskPart.REDUCE]
-    assert len(reductions) == 2 * len(net.weight_layers)
+    first, *_ = net.weight_layers
+    added = [
+        (op.layer, op.extent, op.accumulates) for op in sliced if isinstance(op, GemmOperation) and op.pass_ is Pass.W
+    ]
+    steps = [(extent.steps, accumulates) for layer, extent, accumulates in added if layer == first.name and extent]
+    assert steps == [((2, 3), False), ((1, 2), True), ((0, 1), True)]
+    assert sum(accumulates for _, _, accumulates in added) == 2 * len(net.weight_layers)
+    assert not any(op.accumulates for op in whole if isinstance(op, GemmOperation))
 
 
 def test_step_by_step_refuses_statistics_over_time() -> None:
