@@ -72,15 +72,13 @@ def test_the_terminal_prints_every_gpu_with_powers_and_areas(compared: Result, w
     )
 
 
-def test_the_step_of_the_gpu_does_not_depend_on_the_schedule_of_the_machine() -> None:
-    runs = [
-        simulate(
-            synthetic("baselines={gpus: [a100]}", f"schedule.kind={kind}", "hardware.vector_units.0.order=t_outer")
-        )
-        for kind in ("layer_by_layer", "step_by_step")
-    ]
+@pytest.mark.parametrize("how", ["schedule.kind=step_by_step", "workload.stash=recompute"])
+def test_the_gpu_does_not_follow_how_the_machine_goes_about_it(how: str) -> None:
+    recompute = "mapping.R={engine: array0, dataflow: ws}"
+    common = ("baselines={gpus: [a100]}", "hardware.vector_units.0.order=t_outer", recompute)
     first, second = (
-        [(row.column, row.kernels, row.time_ns, row.energy_pj) for row in run.report.gpu_baselines] for run in runs
+        [(row.column, row.kernels, row.time_ns, row.energy_pj) for row in simulate(run).report.gpu_baselines]
+        for run in (synthetic(*common), synthetic(*common, how))
     )
     assert first == second
 
