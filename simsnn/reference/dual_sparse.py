@@ -58,6 +58,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simsnn.errors import ConfigError, Where
 from simsnn.kernels.compiler import jit
 from simsnn.reference.dual_sparse_compute import accumulate, advance, fetch, start_issues, write_results
 from simsnn.reference.dual_sparse_machine import (
@@ -223,6 +224,30 @@ def _contiguous(array: NDArray[np.integer]) -> Ints:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
+def _check_chunks(machine: DualSparseMachine, pixels: int, chunk_pixels: Ints, ready: Ints, pairs: int) -> None:
+    """A chunk must hold whole blocks, and every chunk of every slice pair needs a ready edge."""
+    unit = 1 if machine.dynamic else machine.barrier_pixels * machine.groups
+    where = Where("dual_sparse.chunk_pixels")
+    splits = (chunk_pixels % unit != 0) & (chunk_pixels != pixels)
+    if chunk_pixels[0] != 0 or chunk_pixels[-1] != pixels or splits.any():
+        raise ConfigError(
+            f"chunk bounds {chunk_pixels.tolist()} do not cut {pixels} pixels into whole blocks of {unit}",
+            where=where,
+            value=chunk_pixels.tolist(),
+            allowed=(f"ascending bounds from 0 to {pixels}, all but the last multiples of {unit}",),
+            remedy="cut the pixel list at block ends",
+        )
+    chunks = pairs * (len(chunk_pixels) - 1)
+    if len(ready) != chunks:
+        raise ConfigError(
+            f"{len(ready)} ready edges for {chunks} chunks",
+            where=where,
+            value=len(ready),
+            allowed=(str(chunks),),
+            remedy="give one ready edge per chunk of every slice pair",
+        )
+
+
 def run_dual_sparse(
     machine: DualSparseMachine,
     gradient: Ints,
@@ -263,7 +288,14 @@ def run_dual_sparse(
     -------
     DualSparseRun
         Values, parts, chunk ends, counts, losses and trace; see the head of this file.
+
+    Raises
+    ------
+    ConfigError
+        If chunks do not hold whole blocks, or the ready edges are not one per chunk.
     """
+    slice_pairs = (len(c_bounds) - 1) * (len(co_bounds) - 1)
+    _check_chunks(machine, pixels.pixels, np.asarray(chunk_pixels), np.asarray(ready), slice_pairs)
     switches = Switches(
         machine.groups,
         machine.lanes,

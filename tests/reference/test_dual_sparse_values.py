@@ -259,3 +259,11 @@ def test_slots_that_are_no_whole_samples_are_refused():
 def test_a_machine_without_lanes_is_refused():
     with pytest.raises(ConfigError, match="lanes = 0"):
         DualSparseMachine(1, 0, 1, 1, False, 1, False, 1, 1)
+
+
+def test_chunks_that_split_a_block_or_lack_a_ready_edge_are_refused():
+    case = small_case(DualSparseMachine(3, 4, 1, 4, False, 1, False, 2, 1), 0.5, 0.5)
+    with pytest.raises(ConfigError, match="whole blocks of 6"):
+        replace(case, chunk_pixels=np.array([0, 10, 80]), ready=np.zeros(2, np.int64)).run()
+    with pytest.raises(ConfigError, match="1 ready edges for 2 chunks"):
+        replace(case, chunk_pixels=np.array([0, 12, 80])).run()
