@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test lint type bench validate clean
+.PHONY: run test lint type bench validate figures clean
 
 run: $(READY)
 	$(BIN)/simsnn run configs/experiments/quickstart.yaml
@@ -24,6 +24,9 @@ bench: $(READY)
 
 validate: $(READY)
 	$(BIN)/simsnn validate
+
+figures: $(READY)
+	$(BIN)/python docs/draw_timing.py docs/figures
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
