@@ -7,8 +7,9 @@ from the SRAM grid at the node itself:
   SRAM banks of half the rows, words no narrower than the grid's;
 * weight bank (private memory, one read or one write per edge, any order): one single-port bank;
   words narrower than the grid's stand several in a row, so only the bits count;
-* both: flip-flops (their read port included for a bank) where the bank would be smaller than the
-  grid's smallest; status derived, wires are not counted.
+* both: words wider than the grid's stand in the fewest banks side by side; flip-flops (a bank's
+  read port included) where a bank would be smaller than the grid's smallest; status derived,
+  wires are not counted.
 
 The interfaces to DRAM take an assumed area per whole stack or channel that the bandwidth needs,
 the same at every node. Links, clock tree and pads are not counted. Proof:
@@ -27,7 +28,7 @@ from simsnn.energy.area_rules import ARITY, LogicRules, unknown
 from simsnn.energy.model import PricedSram
 from simsnn.energy.parts import AreaPart, AreaUnit
 from simsnn.energy.rows import Number, Status, TableInfo, read_table
-from simsnn.energy.sram_table import SramTable
+from simsnn.energy.sram_table import BankSplit, SramTable
 from simsnn.errors import MissingPrice
 
 NOTES = (
@@ -147,18 +148,17 @@ class AreaModel:
         if self._in_flip_flops(unit, size, bits):
             port = logic.um2(AreaUnit.TABLE_PORT, (size, bits)) if unit is AreaUnit.WEIGHT_BANK else 0.0
             return (logic.register(size * bits) + port) * self.factor
-        bank_bytes, word_bits = self._bank(unit, size, bits)
-        return self.sram.bank(bank_bytes, word_bits).area_um2 * (2 if unit is AreaUnit.ROW_MEMORY else 1)
+        split = self._split(unit, size, bits)
+        banks = split.count * (2 if unit is AreaUnit.ROW_MEMORY else 1)
+        return banks * self.sram.bank(split.bank_bytes, split.word_bits).area_um2
 
-    def _bank(self, unit: AreaUnit, size: int, bits: int) -> tuple[int, int]:
-        """Bytes and word bits of a private memory's bank."""
-        word_bits = max(bits, self.sram.narrowest_word_bits)
+    def _split(self, unit: AreaUnit, size: int, bits: int) -> BankSplit:
         if unit is AreaUnit.ROW_MEMORY:
-            return -(-size // 2) * word_bits // 8, word_bits
-        return -(-size * bits // 8), word_bits
+            return self.sram.split(-(-size // 2), bits, packed=False)
+        return self.sram.split(size, bits, packed=True)
 
     def _in_flip_flops(self, unit: AreaUnit, size: int, bits: int) -> bool:
-        return self._bank(unit, size, bits)[0] < self.sram.smallest_bank_bytes
+        return self._split(unit, size, bits).bank_bytes < self.sram.smallest_bank_bytes
 
     def _interface(self, unit: AreaUnit, gigabytes_per_s: int) -> tuple[float, str]:
         for row in interface_rows():

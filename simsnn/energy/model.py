@@ -135,13 +135,13 @@ class EnergyModel:
         words, reads = key.other_bits, key.action is Action.BANK_READ
         if words < 1 or key.bits < 1:
             raise _unpriced(key, self.sram.name, ("bank_read_<bits>x<words>", "bank_write_<bits>x<words>"))
-        bank_bytes = -(-words * key.bits // 8)
-        if bank_bytes < self.sram.smallest_bank_bytes:
+        split = self.sram.split(words, key.bits, packed=True)
+        if split.bank_bytes < self.sram.smallest_bank_bytes:
             if reads:
                 return self.arithmetic.price_pj(ActionKey(key.component, Action.TABLE_READ, key.bits, words))
             return self.arithmetic.price_pj(ActionKey(key.component, Action.REGISTER_WRITE, key.bits))
-        bank = self.sram.bank(bank_bytes, max(key.bits, self.sram.narrowest_word_bits))
-        return bank.read_pj if reads else bank.write_pj
+        bank = self.sram.bank(split.bank_bytes, split.word_bits)
+        return split.count * (bank.read_pj if reads else bank.write_pj)
 
     def _sram(self, key: ActionKey) -> PricedSram:
         for sram in self.srams:

@@ -82,6 +82,15 @@ class BankFigures:
     cycle_ns: float
 
 
+@dataclass(frozen=True, slots=True)
+class BankSplit:
+    """Banks side by side that hold the words of a private memory: how many, and bytes and word of each."""
+
+    count: int
+    bank_bytes: int
+    word_bits: int
+
+
 class SramTable:
     """The grid of one device type at one node.
 
@@ -133,6 +142,29 @@ class SramTable:
     def narrowest_word_bits(self) -> int:
         """Narrowest word of the grid."""
         return self._widths[0]
+
+    def _widest_word_bits(self, bank_bytes: int) -> int:
+        """Widest word that a bank of at least that size may have."""
+        below = [size for size in self._sizes if size * KIB <= bank_bytes]
+        return max(width for size, width in self._points if size == below[-1])
+
+    def split(self, words: int, bits: int, *, packed: bool) -> BankSplit:
+        """Fewest banks side by side whose words the grid holds.
+
+        Parameters
+        ----------
+        words, bits : int
+            Words of the private memory, bits of each.
+        packed : bool
+            Several words narrower than the grid's narrowest stand in one row, so only bits count.
+        """
+        for count in range(1, bits + 1):
+            share = -(-bits // count)
+            word = max(share, self.narrowest_word_bits)
+            bank_bytes = -(-words * share // 8) if packed else words * word // 8
+            if bank_bytes < self.smallest_bank_bytes or word <= self._widest_word_bits(bank_bytes):
+                break
+        return BankSplit(count, bank_bytes, word)
 
     def bank(self, bank_bytes: int, word_bits: int) -> BankFigures:
         """Figures of one bank of that size and word.

@@ -169,6 +169,8 @@ def test_a_private_bank_is_one_bank_of_its_size_or_flip_flops():
     large = ActionKey("be0", Action.BANK_READ, 16, 1152)  # 2304 B in rows of the grid's narrowest word
     assert prices.price(large) == grid.bank(2304, 32).read_pj
     assert prices.price(ActionKey("be0", Action.BANK_WRITE, 16, 1152)) == grid.bank(2304, 32).write_pj
+    wide = ActionKey("be0", Action.BANK_READ, 1024, 512)  # two banks of 32 KiB x 512 bit side by side
+    assert prices.price(wide) == 2 * grid.bank(32768, 512).read_pj
     small = ActionKey("be0", Action.BANK_READ, 16, 16)
     assert prices.price(small) == price(Action.TABLE_READ, 16, 16, "horowitz_45nm_float")
     assert prices.price(ActionKey("be0", Action.BANK_WRITE, 16, 16)) == price(Action.REGISTER_WRITE, 16)

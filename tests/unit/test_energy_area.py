@@ -112,6 +112,9 @@ def test_rows_are_listed_with_their_source():
         (AreaUnit.WEIGHT_BANK, (16, 16), 256 * REGISTER + 15 * 16 * SELECT),
         (AreaUnit.WEIGHT_BANK, (1152, 16), GRID.bank(2304, 32).area_um2),
         (AreaUnit.WEIGHT_BANK, (1024, 256), GRID.bank(32768, 256).area_um2),
+        (AreaUnit.WEIGHT_BANK, (512, 1024), 2 * GRID.bank(32768, 512).area_um2),  # two 512-bit banks side by side
+        (AreaUnit.WEIGHT_BANK, (24, 512), 24 * 512 * REGISTER + 23 * 512 * SELECT),  # two halves below 1 KiB
+        (AreaUnit.ROW_MEMORY, (2048, 1024), 4 * GRID.bank(65536, 512).area_um2),
         (AreaUnit.SRAM, (8192, 64), GRID.bank(8192, 64).area_um2),
     ],
 )
