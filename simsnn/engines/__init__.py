@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from simsnn.engines.base import Engine
+from simsnn.engines.lut import LutEngine
 from simsnn.engines.systolic import SystolicEngine
 from simsnn.engines.vector_unit import VectorUnit
 from simsnn.registry import Registry
@@ -26,5 +27,6 @@ class EngineClass(Protocol):
 
 
 ENGINES: Registry[EngineClass] = Registry("engine")
+ENGINES.add(LutEngine.kind, LutEngine)
 ENGINES.add(SystolicEngine.kind, SystolicEngine)
 ENGINES.add(VectorUnit.kind, VectorUnit)

@@ -1,0 +1,362 @@
+"""LUT engine: what its addresses hold, counted on packed spikes.
+
+Spikes are repacked once per section to channel-minor words: one row of bits per stored pixel. A
+*lowered row* is the J = taps * channels bits that one output position reads, ordered (ky, kx, ci),
+outside pixels as zeros; consecutive runs of k bits of it are the addresses of the forward pass, and
+the OR of k rows says which addresses of the weight update are not zero.
+
+Flags pass a scanner of window Z (0: nothing is skipped): an issue costs 1 + floor(gap / Z) edges,
+the gap of zero flags at the end ceil(gap / Z) (docs/machines section 4).
+
+Slow twins: ``tests/naive/lut.py``; equality: ``tests/kernels/test_lut_counting.py``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.kernels.compiler import jit
+from simsnn.kernels.spikes import popcount64
+
+Words = NDArray[np.uint64]
+Ints = NDArray[np.int64]
+
+EDGES, ISSUES, LEAD, TAIL, LAST_SET, NONZERO, ONES = range(7)
+"""Words of a counted tile: edges at the issue stage, issues, bubbles before the first and after the last,
+whether the last flag issues, non-zero addresses, ones in them."""
+COUNT_WORDS = 7
+
+_ALL = 0xFFFFFFFFFFFFFFFF
+
+
+@jit
+def channel_minor(rows: Words, first: int, stop: int, pixels: int) -> Words:
+    """Repack slots (slots, words) in (c, y, x) order to (slots, pixels, words of channels first..stop).
+
+    Parameters
+    ----------
+    rows : NDArray[uint64], shape (slots, words)
+        Packed slots.
+    first, stop : int
+        Channels taken; they become bits 0, 1, ...
+    pixels : int
+        Elements of one channel.
+    """
+    width = (stop - first + 63) // 64
+    out = np.zeros((rows.shape[0], pixels, max(1, width)), np.uint64)
+    low, high = first * pixels, stop * pixels
+    for slot in range(rows.shape[0]):
+        for word in range(low // 64, (high + 63) // 64):
+            rest = rows[slot, word]
+            base = 64 * word
+            if base < low:
+                rest &= np.uint64(_ALL) << np.uint64(low - base)
+            if base + 64 > high:
+                rest &= np.uint64(_ALL) >> np.uint64(base + 64 - high)
+            while rest != 0:
+                lowest = rest & (~rest + np.uint64(1))
+                rest ^= lowest
+                element = base + popcount64(lowest - np.uint64(1)) - low
+                channel = element // pixels
+                out[slot, element - channel * pixels, channel >> 6] |= np.uint64(1) << np.uint64(channel & 63)
+    return out
+
+
+@jit
+def _append(row: Words, position: int, source: Words, bits: int) -> None:
+    """OR ``bits`` bits of ``source`` into ``row`` from bit ``position`` on; bits beyond are zero in ``source``."""
+    word, shift = position >> 6, np.uint64(position & 63)
+    if shift == 0:
+        for index in range((bits + 63) >> 6):
+            row[word + index] |= source[index]
+        return
+    back = np.uint64(64) - shift
+    for index in range((bits + 63) >> 6):
+        row[word + index] |= source[index] << shift
+        row[word + index + 1] |= source[index] >> back
+
+
+@jit
+def or_lowered_row(packed: Words, slot: int, ys: Ints, xs: Ints, width: int, channels: int, row: Words) -> None:
+    """OR the lowered row of one position into ``row``, which has a spare word at its end.
+
+    Parameters
+    ----------
+    packed : NDArray[uint64], shape (slots, pixels, words)
+        Channel-minor spikes.
+    slot : int
+        Slot of the position.
+    ys, xs : NDArray[int64], shapes (Kh,) and (Kw,)
+        Source rows and columns of its taps, -1 outside.
+    width : int
+        Columns of the stored map.
+    channels : int
+        Channels, the bits of one tap.
+    row : NDArray[uint64], shape (ceil(J / 64) + 1,)
+        Receives the bits.
+    """
+    position = 0
+    for y in ys:
+        for x in xs:
+            if y >= 0 and x >= 0:
+                _append(row, position, packed[slot, y * width + x], channels)
+            position += channels
+
+
+@jit
+def _field(row: Words, position: int, bits: int) -> np.uint64:
+    """``bits`` <= 64 bits of a row from ``position`` on."""
+    word, shift = position >> 6, np.uint64(position & 63)
+    value = row[word] >> shift
+    if shift != 0:
+        value |= row[word + 1] << (np.uint64(64) - shift)
+    if bits < 64:
+        value &= (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
+    return value
+
+
+@jit
+def _heads(k: int) -> np.uint64:
+    """The lowest bit of each of the 64 // k fields of a word."""
+    mask = np.uint64(0)
+    for field in range(64 // k):
+        mask |= np.uint64(1) << np.uint64(field * k)
+    return mask
+
+
+@jit
+def _fold(value: np.uint64, k: int) -> np.uint64:
+    """OR of bits i .. i+k-1 at every bit i."""
+    done = 1
+    while done < k:
+        step = min(done, k - done)
+        value |= value >> np.uint64(step)
+        done += step
+    return value
+
+
+@jit
+def _flag(count: Ints, gap: int, is_set: bool, window: int) -> int:
+    """One flag passes the scanner; returns the new gap of zero flags."""
+    if window == 0:
+        count[ISSUES] += 1
+        count[EDGES] += 1
+        return 0
+    if not is_set:
+        return gap + 1
+    bubbles = gap // window
+    if count[ISSUES] == 0:
+        count[LEAD] = bubbles
+    count[ISSUES] += 1
+    count[EDGES] += 1 + bubbles
+    return 0
+
+
+@jit
+def _close(count: Ints, gap: int, window: int) -> None:
+    """End of a tile's flags."""
+    count[LAST_SET] = 1 if gap == 0 else 0
+    if window:
+        count[TAIL] = (gap + window - 1) // window
+        count[EDGES] += count[TAIL]
+
+
+@jit
+def _address_block(row: Words, start: int, stop: int, k: int, heads: np.uint64) -> tuple[int, int]:
+    """Non-zero k-bit addresses and ones among bits ``start <= i < stop`` of a row."""
+    step, position, nonzero, ones = 64 // k * k, start, 0, 0
+    while position < stop:
+        value = _field(row, position, min(step, stop - position))
+        if value != 0:
+            ones += popcount64(value)
+            nonzero += popcount64(_fold(value, k) & heads)
+        position += step
+    return nonzero, ones
+
+
+@jit
+def forward_tiles(
+    packed: Words,
+    source_y: Ints,
+    source_x: Ints,
+    width: int,
+    channels: int,
+    bounds: Ints,
+    k: int,
+    tile_bits: int,
+    read_ports: int,
+    window: int,
+) -> Ints:
+    """Counts of every (position block, group tile) of the forward pass.
+
+    Parameters
+    ----------
+    packed : NDArray[uint64], shape (slots, pixels, words)
+        Channel-minor spikes of the section.
+    source_y, source_x : NDArray[int64], shapes (Ho, Kh) and (Wo, Kw)
+        Source coordinates, -1 outside the map.
+    width, channels : int
+        Columns of the stored map, channels of the section.
+    bounds : NDArray[int64], shape (blocks + 1,)
+        Bounds of the position blocks; positions are (slot, y, x), x fastest.
+    k, tile_bits, read_ports, window : int
+        Address bits, bits of a group tile (N_g * k), N_r, Z.
+
+    Returns
+    -------
+    NDArray[int64], shape (blocks, group tiles, COUNT_WORDS)
+    """
+    columns = source_y.shape[1] * source_x.shape[1] * channels
+    tiles, out_w = (columns + tile_bits - 1) // tile_bits, source_x.shape[0]
+    pixels, heads = source_y.shape[0] * out_w, _heads(k)
+    counts = np.zeros((len(bounds) - 1, tiles, COUNT_WORDS), np.int64)
+    row = np.zeros(columns // 64 + 2, np.uint64)
+    gaps, any_set = np.zeros(tiles, np.int64), np.zeros(tiles, np.bool_)
+    for block in range(len(bounds) - 1):
+        gaps[:] = 0
+        any_set[:] = False
+        for position in range(bounds[block], bounds[block + 1]):
+            slot, pixel = position // pixels, position % pixels
+            row[:] = 0
+            or_lowered_row(packed, slot, source_y[pixel // out_w], source_x[pixel % out_w], width, channels, row)
+            last = position + 1 == bounds[block + 1]
+            complete = last or (position + 1 - bounds[block]) % read_ports == 0
+            for tile in range(tiles):
+                start, count = tile * tile_bits, counts[block, tile]
+                nonzero, ones = _address_block(row, start, min(columns, start + tile_bits), k, heads)
+                count[NONZERO] += nonzero
+                count[ONES] += ones
+                any_set[tile] |= nonzero > 0
+                if complete:
+                    gaps[tile] = _flag(count, gaps[tile], any_set[tile], window)
+                    any_set[tile] = False
+        for tile in range(tiles):
+            _close(counts[block, tile], gaps[tile], window)
+    return counts
+
+
+@jit
+def group_rows(
+    packed: Words, source_y: Ints, source_x: Ints, width: int, channels: int, position_groups: Ints
+) -> tuple[Words, Ints]:
+    """OR of the lowered rows of each position group, and the ones in all of them.
+
+    Parameters
+    ----------
+    packed, source_y, source_x, width, channels
+        As in :func:`forward_tiles`.
+    position_groups : NDArray[int64], shape (groups, k)
+        Positions, -1 absent.
+
+    Returns
+    -------
+    rows : NDArray[uint64], shape (groups, ceil(J / 64) + 1)
+        Bit j: the address of weight row j is not zero.
+    ones : NDArray[int64], shape (groups, 2)
+        Non-zero addresses, and ones in them.
+    """
+    columns, out_w = source_y.shape[1] * source_x.shape[1] * channels, source_x.shape[0]
+    pixels, words = source_y.shape[0] * out_w, columns // 64 + 2
+    rows = np.zeros((len(position_groups), words), np.uint64)
+    found = np.zeros((len(position_groups), 2), np.int64)
+    row = np.zeros(words, np.uint64)
+    for group in range(len(position_groups)):
+        for position in position_groups[group]:
+            if position < 0:
+                continue
+            slot, pixel = position // pixels, position % pixels
+            row[:] = 0
+            or_lowered_row(packed, slot, source_y[pixel // out_w], source_x[pixel % out_w], width, channels, row)
+            for word in range(words):
+                rows[group, word] |= row[word]
+                found[group, 1] += popcount64(row[word])
+        for word in range(words):
+            found[group, 0] += popcount64(rows[group, word])
+    return rows, found
+
+
+@jit
+def kept_groups(gradients: Words, pixels: int, first: int, stop: int, position_groups: Ints) -> NDArray[np.bool_]:
+    """Position groups with a non-zero gradient in one of the channels ``first <= c < stop``.
+
+    Parameters
+    ----------
+    gradients : NDArray[uint64], shape (slots, pixels, words)
+        Channel-minor gradient mask.
+    pixels : int
+        Output pixels of a slot.
+    """
+    kept = np.zeros(len(position_groups), np.bool_)
+    low, high = first >> 6, (stop - 1) >> 6
+    head = np.uint64(_ALL) << np.uint64(first & 63)
+    tail = np.uint64(_ALL) >> np.uint64(63 - ((stop - 1) & 63))
+    for group in range(len(position_groups)):
+        for position in position_groups[group]:
+            if position < 0:
+                continue
+            words = gradients[position // pixels, position % pixels]
+            for word in range(low, high + 1):
+                value = words[word]
+                if word == low:
+                    value &= head
+                if word == high:
+                    value &= tail
+                if value != 0:
+                    kept[group] = True
+    return kept
+
+
+@jit
+def update_tiles(
+    rows: Words, found: Ints, members: Ints, tile_bounds: Ints, columns: int, read_ports: int, window: int
+) -> Ints:
+    """Counts of the group tiles of one output-channel tile of the weight update.
+
+    Parameters
+    ----------
+    rows, found : NDArray
+        As :func:`group_rows` returns them.
+    members : NDArray[int64]
+        Kept position groups in order.
+    tile_bounds : NDArray[int64], shape (tiles + 1,)
+        Bounds of the tiles in ``members``.
+    columns, read_ports, window : int
+        J, N_r, Z.
+
+    Returns
+    -------
+    NDArray[int64], shape (tiles, COUNT_WORDS)
+    """
+    counts = np.zeros((len(tile_bounds) - 1, COUNT_WORDS), np.int64)
+    total = np.zeros(rows.shape[1], np.uint64)
+    issues = (columns + read_ports - 1) // read_ports
+    for tile in range(len(tile_bounds) - 1):
+        count = counts[tile]
+        total[:] = 0
+        for index in range(tile_bounds[tile], tile_bounds[tile + 1]):
+            group = members[index]
+            count[NONZERO] += found[group, 0]
+            count[ONES] += found[group, 1]
+            for word in range(rows.shape[1]):
+                total[word] |= rows[group, word]
+        gap = 0
+        if window == 0:
+            count[ISSUES] = count[EDGES] = issues
+        else:
+            for issue in range(issues):
+                gap = _flag(count, gap, _any(total, issue * read_ports, min(columns, (issue + 1) * read_ports)), window)
+        _close(count, gap, window)
+    return counts
+
+
+@jit
+def _any(row: Words, start: int, stop: int) -> bool:
+    """Whether any bit ``start <= i < stop`` is set."""
+    position = start
+    while position < stop:
+        bits = min(64, stop - position)
+        if _field(row, position, bits) != 0:
+            return True
+        position += bits
+    return False
