@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from simsnn.engines.base import Engine
+from simsnn.engines.dual_sparse import DualSparseEngine
 from simsnn.engines.lut import LutEngine
 from simsnn.engines.systolic import SystolicEngine
 from simsnn.engines.vector_unit import VectorUnit
@@ -29,4 +30,5 @@ class EngineClass(Protocol):
 ENGINES: Registry[EngineClass] = Registry("engine")
 ENGINES.add(LutEngine.kind, LutEngine)
 ENGINES.add(SystolicEngine.kind, SystolicEngine)
+ENGINES.add(DualSparseEngine.kind, DualSparseEngine)
 ENGINES.add(VectorUnit.kind, VectorUnit)

@@ -129,12 +129,16 @@ class Capabilities:
         Its cycles depend on real spikes or masks.
     needs_all_steps : bool
         The currents of all T must exist before it starts: layer-by-layer only.
+    gradient_masks, needed_masks : bool
+        Which masks it scans in ``mask_passes``: zeros of the gradient, results that nothing reads.
     """
 
     mask_passes: frozenset[Pass] = frozenset()
     accumulates_in_place: bool = False
     needs_activity: bool = False
     needs_all_steps: bool = False
+    gradient_masks: bool = True
+    needed_masks: bool = True
 
 
 class Plan(Protocol):

@@ -20,8 +20,9 @@ def with_masks(operation: GemmOperation, capabilities: Capabilities) -> GemmOper
     known = operation.sparsity
     if known is None or operation.pass_ not in capabilities.mask_passes:
         return operation
-    needed = () if known.needed is None else (known.needed,)
-    return replace(operation, masks=(known.gradient, *needed))
+    gradient = (known.gradient,) if capabilities.gradient_masks else ()
+    needed = () if known.needed is None or not capabilities.needed_masks else (known.needed,)
+    return replace(operation, masks=(*gradient, *needed))
 
 
 def with_mask_writers(pieces: tuple[Placed, ...]) -> tuple[Placed, ...]:
