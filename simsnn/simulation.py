@@ -21,10 +21,12 @@ from simsnn.errors import CapacityError, ConfigError, ModelDisagreement, Unsuppo
 from simsnn.mapping.build import build_graph, map_operations
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
+from simsnn.mapping.pipeline_bound import coarse_pipeline_cycles, places_of
 from simsnn.mapping.place import check_layer_names, place
 from simsnn.results.assemble import Identity, Outcome, assemble
 from simsnn.results.gpu_baselines import with_gpu_baselines
 from simsnn.results.report import SCHEMA, Provenance, Report
+from simsnn.schedule.engine_pipeline import EnginePipeline
 from simsnn.schedule.graph import TaskGraph
 from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.sim.bounds import check_bounds, find_bounds
@@ -208,7 +210,15 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
     node = float(experiment.hardware.technology.node)
     area = AreaModel.of(node, prices.sram, prices.arithmetic.number, prices.dram.name)
     outcome = Outcome(
-        prepared.mapped, costs, machine, execution, bounds, prepared.energy, area, datapath_widths(prepared)
+        prepared.mapped,
+        costs,
+        machine,
+        execution,
+        bounds,
+        prepared.energy,
+        area,
+        datapath_widths(prepared),
+        _coarse_cycles(prepared),
     )
     identity = Identity(
         run_id(prepared, activity),
@@ -220,6 +230,20 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
     notes = assumptions(prepared, activity)
     report = assemble(identity, outcome, _provenance(experiment, activity), activity.summary, notes)
     return _with_baselines(report, prepared), execution
+
+
+def _coarse_cycles(prepared: Prepared) -> int | None:
+    """Coarse formula of the engine pipeline; None for other schedules."""
+    schedule = prepared.experiment.schedule
+    if not isinstance(schedule, EnginePipeline):
+        return None
+    return coarse_pipeline_cycles(
+        prepared.graph,
+        prepared.machine.dram,
+        places_of(prepared.mapped),
+        in_flight=schedule.groups_in_flight,
+        serial=schedule.serial,
+    )
 
 
 def _with_baselines(report: Report, prepared: Prepared) -> Report:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simsnn.config.experiment import MappingConfig
-from simsnn.engines.base import Engine
+from simsnn.engines.base import Engine, Plan
 from simsnn.engines.systolic import SystolicEngine
+from simsnn.mapping.alike import Known, KnownCut, cut_again, options_of, position, shape_of
 from simsnn.mapping.blocking import Shares, choose
 from simsnn.mapping.expand import reductions_of_partials, split_accumulation, split_col2im
 from simsnn.mapping.machine import Machine
@@ -57,26 +58,31 @@ def map_operations(
 ) -> tuple[MappedOperation, ...]:
     """Place, cut and fuse every operation; the first that does not fit is refused with its numbers."""
     pairs = placed(operations, mapping, machine)
-    users = sram_users(pairs, machine)
+    users, known = sram_users(pairs, machine), Known()
     mapped: list[MappedOperation] = []
     for item in pairs:
-        mapped.append(_map_one(item, machine, users))
+        mapped.append(_map_one(item, machine, users, known))
         partials = getattr(mapped[-1].choice.plan, "partial_outputs", 0)
         if isinstance(item.operation, GemmOperation) and partials:
             reductions = reductions_of_partials(item.operation, partials + 1)
             pieces = replace(item.operation, output=reductions[0].reads[0])
             mapped[-1] = replace(mapped[-1], operation=pieces)
-            mapped += [_map_one(Placed(r, place(r, mapping, machine)), machine, users) for r in reductions]
+            mapped += [_map_one(Placed(r, place(r, mapping, machine)), machine, users, known) for r in reductions]
     # the ways not taken are dropped: their chunk tables are most of what a large network would keep in memory
-    return tuple(replace(item, options=()) for item in fuse_pairs(tuple(mapped), machine, users))
+    return tuple(replace(item, options=()) for item in fuse_pairs(tuple(mapped), machine, users, known))
 
 
-def _map_one(item: Placed, machine: Machine, users: tuple[frozenset[int], ...]) -> MappedOperation:
+def _map_one(item: Placed, machine: Machine, users: tuple[frozenset[int], ...], known: Known) -> MappedOperation:
     operation, placement = item.operation, item.placement
+    shape = shape_of((operation, placement))
+    options: tuple[Plan, ...] = ()
+    if shape in known.cuts:
+        choice = cut_again(known.cuts[shape], operation, placement, machine)
+    else:
+        options = options_of(operation, placement, machine)
+        choice = choose(operation, options, machine, Shares.of(machine, users, placement.engine))
+        known.cuts[shape] = KnownCut(position(options, choice.plan), choice.moves, choice.cycles)
     engine = machine.engines[placement.engine]
-    shares = Shares.of(machine, users, placement.engine)
-    options = tuple(engine.candidates(operation, placement.dataflow))
-    choice = choose(operation, options, machine, shares)
     across = across_roles(operation, placement.dataflow, getattr(engine, "config", None))
     return MappedOperation(operation, placement, options, choice, across, slowdown(choice.plan, machine, across))
 

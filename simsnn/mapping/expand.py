@@ -36,6 +36,7 @@ def split_col2im(operation: GemmOperation, lowering: BLowering) -> tuple[GemmOpe
         writes=(operation.output,),
         slots=operation.slots,
         timesteps=operation.timesteps,
+        extent=operation.extent,
     )
     return replace(operation, output=columns), scatter
 
@@ -45,10 +46,17 @@ def split_accumulation(operation: GemmOperation) -> tuple[GemmOperation, VectorO
     total, extent = operation.output, operation.extent
     place = f"@{extent.steps[0]}.{extent.samples[0]}" if extent is not None else ""
     partial = replace(total, tensor=f"{total.tensor}{place}")
-    counts = OperationCounts(add=1)
-    layer, count = operation.layer, total.elements
     add = VectorOperation(
-        layer, Pass.W, TaskPart.REDUCE, count, 1, counts, total.bits, reads=(partial, total), writes=(total,)
+        operation.layer,
+        Pass.W,
+        TaskPart.REDUCE,
+        total.elements,
+        1,
+        OperationCounts(add=1),
+        total.bits,
+        reads=(partial, total),
+        writes=(total,),
+        extent=extent,
     )
     return replace(operation, output=partial, accumulates=False), add
 
@@ -82,6 +90,7 @@ def reductions_of_partials(operation: GemmOperation, partials: int) -> tuple[Vec
                 target.bits,
                 reads=(source,),
                 writes=(target,),
+                extent=operation.extent,
             )
         )
     return tuple(found)

@@ -29,7 +29,8 @@ class MappedOperation:
     operation, placement : Operation, Placement
         What runs where.
     options : tuple of Plan
-        Every way to cut it, while pairs are still to be found; empty afterwards.
+        Every way to cut it, while pairs are still to be found; empty afterwards, and where an
+        operation of the same shape was cut before.
     choice : Choice
         How it is cut, and what each chunk moves.
     across : frozenset of OperandClass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from simsnn.mapping.alike import Known, KnownPair, fused_again, options_of, position, shape_of
 from simsnn.mapping.blocking import Shares
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
@@ -15,7 +16,7 @@ from simsnn.workload.operation import GemmOperation, VectorOperation
 
 
 def fuse_pairs(
-    mapped: tuple[MappedOperation, ...], machine: Machine, users: tuple[frozenset[int], ...]
+    mapped: tuple[MappedOperation, ...], machine: Machine, users: tuple[frozenset[int], ...], known: Known
 ) -> tuple[MappedOperation, ...]:
     """Fuse every pair for which that is faster than doing the two apart.
 
@@ -23,17 +24,17 @@ def fuse_pairs(
     feeds it or depends on it.
     """
     program = list(mapped)
-    position = 0
-    while position < len(program):
-        partner = _partner(program, position)
+    place = 0
+    while place < len(program):
+        partner = _partner(program, place)
         if partner is not None:
-            fused = _best(program[position], program[partner], machine, users)
+            fused = _best_of_shape(program[place], program[partner], machine, users, known)
             if fused is not None:
-                producer, consumer = _joined(program[position], program.pop(partner), fused)
-                program[position] = producer
-                program.insert(position + 1, consumer)
-                position += 1
-        position += 1
+                producer, consumer = _joined(program[place], program.pop(partner), fused)
+                program[place] = producer
+                program.insert(place + 1, consumer)
+                place += 1
+        place += 1
     return tuple(program)
 
 
@@ -66,6 +67,27 @@ def _readers(program: list[MappedOperation], position: int, tensor: str) -> list
         if len(found) > 1 or any(operand.tensor == tensor for operand in writes(operation)):
             break
     return found
+
+
+def _best_of_shape(
+    producer: MappedOperation,
+    consumer: MappedOperation,
+    machine: Machine,
+    users: tuple[frozenset[int], ...],
+    known: Known,
+) -> Fused | None:
+    """Fastest fused way of a pair, remembered from a pair of the same shape."""
+    shape = shape_of((producer.operation, producer.placement), (consumer.operation, consumer.placement))
+    if shape in known.pairs:
+        found, tensor = known.pairs[shape], writes(producer.operation)[0].tensor
+        return None if found is None else fused_again(found, producer, consumer, tensor, machine)
+    options = producer.options or options_of(producer.operation, producer.placement, machine)
+    fused = _best(replace(producer, options=options), consumer, machine, users)
+    known.pairs[shape] = None
+    if fused is not None:
+        moves = (fused.producer.moves, fused.consumer.moves)
+        known.pairs[shape] = KnownPair(position(options, fused.producer.plan), moves, fused.group)
+    return fused
 
 
 def _best(

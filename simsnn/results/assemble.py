@@ -52,6 +52,7 @@ class Outcome:
     energy: EnergyModel
     area: AreaModel
     widths: DatapathWidths
+    coarse_cycles: int | None = None
 
 
 def assemble(
@@ -186,6 +187,7 @@ def _totals(
         upper_bound_cycles=bounds.serial_cycles,
         samples=identity.samples,
         steps_per_epoch=identity.steps_per_epoch,
+        coarse_pipeline_cycles=outcome.coarse_cycles,
     )
 
 
@@ -240,11 +242,11 @@ def peak_live_bytes(mapped: tuple[MappedOperation, ...], execution: Execution) -
         for operand in stored:
             first.setdefault(operand.tensor, 0)
             last[operand.tensor] = record.done
-            sizes[operand.tensor] = operand.bytes
+            sizes[operand.tensor] = max(sizes.get(operand.tensor, 0), operand.bytes)
         for operand in (o for o in writes(item.operation) if o.tensor not in item.resident):
             first.setdefault(operand.tensor, record.start)
             last[operand.tensor] = end
-            sizes[operand.tensor] = operand.bytes
+            sizes[operand.tensor] = max(sizes.get(operand.tensor, 0), operand.bytes)
     events = [(first[name], sizes[name]) for name in sizes] + [(last[name], -sizes[name]) for name in sizes]
     live = peak = 0
     for _, change in sorted(events, key=lambda e: (e[0], e[1])):

@@ -52,6 +52,7 @@ class Totals(StrictModel):
     critical_path_cycles: int
     lower_bound_cycles: int
     upper_bound_cycles: int
+    coarse_pipeline_cycles: int | None = None
     samples: int
     steps_per_epoch: int | None = None
 

@@ -231,6 +231,8 @@ def _bounds(report: Report) -> Text:
         f"bounds: lower {si(totals.lower_bound_cycles)} {low} {si(totals.total_cycles)} {high}"
         f" upper {si(totals.upper_bound_cycles)}; critical path {si(totals.critical_path_cycles)}"
     )
+    if totals.coarse_pipeline_cycles is not None:
+        text.append(f"; coarse pipeline {si(totals.coarse_pipeline_cycles)}")
     if ">" in (low, high):
         reason = "; closed_form leaves memory out" if report.level == "closed_form" else "; outside its bounds"
         text.append(reason, "yellow")
