@@ -13,7 +13,7 @@ from typing import ClassVar
 from simsnn.energy.parts import AreaPart
 from simsnn.engines.base import Capabilities, Dataflow, DatapathWidths, Plan, Refusal
 from simsnn.engines.lut_area import area_parts
-from simsnn.engines.lut_candidates import forward_plans
+from simsnn.engines.lut_candidates import forward_plans, update_plans
 from simsnn.engines.lut_config import LutConfig
 from simsnn.engines.lut_work import LutWork
 from simsnn.errors import UnsupportedOperation
@@ -101,7 +101,8 @@ class LutEngine:
         if refusal is not None or not isinstance(operation, GemmOperation):
             reason = refusal or Refusal("not a product")
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
-        yield from forward_plans(self.config, LutWork.of(operation, self.config.lanes))
+        work = LutWork.of(operation, self.config.lanes)
+        yield from (forward_plans if operation.pass_ is Pass.F else update_plans)(self.config, work)
 
     def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Tables and their ports, builders, operand buffers, trees, accumulators, drain, scanner, feeder."""

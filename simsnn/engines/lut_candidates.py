@@ -3,6 +3,7 @@
 Forward: first how positions are cut into blocks of at most Q_t (evenly; at slots; at samples; within
 a slot), then how much of the loop nest is one chunk: everything, an output-channel tile, some
 blocks, some group tiles of a block. Steps are by four.
+Weight update: everything, an output-channel tile, and ever smaller ranges of its position groups.
 Proof: ``tests/unit/test_lut_plan.py``.
 """
 
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 
 from simsnn.engines.lut_config import LutConfig
 from simsnn.engines.lut_forward_plan import ForwardCore, LutForwardPlan
+from simsnn.engines.lut_update_core import UpdateCore
+from simsnn.engines.lut_update_plan import LutUpdatePlan
 from simsnn.engines.lut_work import LutWork
 
 MOST_CHUNKS = 2**14
@@ -96,3 +99,18 @@ def _small(core: ForwardCore) -> Iterator[LutForwardPlan]:
 def _within_block(core: ForwardCore) -> Iterator[LutForwardPlan]:
     for tiles in quarters(core.group_tiles)[1:]:
         yield LutForwardPlan(core, 1, 1, tiles)
+
+
+def update_plans(config: LutConfig, work: LutWork) -> Iterator[LutUpdatePlan]:
+    """Plans of a weight update."""
+    whole = UpdateCore(config, work)
+    yield LutUpdatePlan(whole)
+    if work.oc_tiles > 1:
+        yield LutUpdatePlan(whole, True)
+    units, height = whole.grouping.units, work.geometry.out_h
+    for ranges in _finer(1, units)[1:]:
+        yield LutUpdatePlan(UpdateCore(config, work, ranges), True)
+    for pieces in _finer(1, height)[1:]:
+        plan = LutUpdatePlan(UpdateCore(config, work, units, pieces), True)
+        if plan.chunk_count <= MOST_CHUNKS:
+            yield plan

@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from simsnn.costs import OperandClass
 from simsnn.engines.base import Tile
 from simsnn.workload.feeder import input_elements
 from simsnn.workload.lowering import BLowering, Gather, gathers
@@ -140,9 +139,20 @@ class LutWork:
         key = (group, *channels, first, last, start - shift, stop - shift)
         return Tile(operand.tensor, operand.role, key, _bytes(elements, operand.bits))
 
-    def mask_role(self) -> OperandClass:
-        """Where flags and masks stand."""
-        return OperandClass.MASKS
+    def outputs_of(self, operand: Operand, group: int, ocs: Range, place: tuple[int, ...], positions: int) -> Tile:
+        """As ``outputs``, for so many positions that ``place`` names."""
+        first, last = self.channels(ocs)
+        size = _bytes(positions * (last - first), operand.bits)
+        return Tile(operand.tensor, operand.role, (group, first, last, *place), size)
+
+    def spikes_of_slots(self, group: int, channels: Range, units: Range, slots: int, rows: Range) -> Tile:
+        """Input elements that some output rows read in so many slots, which the units name."""
+        operand, width = self.operation.left, self.geometry.out_w
+        distinct = _distinct(self.geometry, rows[0] * width, rows[1] * width)
+        elements = distinct // self.geometry.in_channels * (channels[1] - channels[0])
+        return Tile(
+            operand.tensor, operand.role, (group, *channels, *units, *rows), slots * _bytes(elements, operand.bits)
+        )
 
 
 @cache
