@@ -22,6 +22,16 @@ Field = NDArray[np.float32]
 
 
 @jit
+def _bit(row: Words, element: int) -> bool:
+    return bool((row[element >> 6] >> np.uint64(element & 63)) & np.uint64(1))
+
+
+@jit
+def _set(row: Words, element: int) -> None:
+    row[element >> 6] |= np.uint64(1) << np.uint64(element & 63)
+
+
+@jit
 def autoregress(values: Field, latent: np.float32, fresh: np.float32) -> None:
     """First-order autoregression along the middle axis of (outer, n, inner), in place."""
     for outer in range(values.shape[0]):
@@ -44,13 +54,11 @@ def mix_shared(values: Field, shared: Field, own: np.float32, common: np.float32
 @jit
 def count_from(values: Field, low: np.float32, high: np.float32) -> tuple[int, int]:
     """How many of a flat array are at least ``high``, and how many at least ``low`` but below it."""
-    above, between = 0, 0
-    for value in values:
-        if value >= high:
-            above += 1
-        elif value >= low:
-            between += 1
-    return above, between
+    above, reached = 0, 0
+    for value in values:  # sums instead of branches, which random values would mispredict
+        above += int(value >= high)
+        reached += int(value >= low)
+    return above, reached - above
 
 
 @jit
@@ -58,7 +66,7 @@ def gather_between(values: Field, low: np.float32, high: np.float32, out: Field)
     """The values of a flat array in [low, high), in order, into ``out`` of their number."""
     at = 0
     for value in values:
-        if low <= value < high:
+        if (value >= low) & (value < high):
             out[at] = value
             at += 1
 
@@ -71,13 +79,15 @@ def pack_largest(rows: Field, threshold: np.float32, ties: int, out: Words) -> N
         for word in range(out.shape[1]):
             bits = np.uint64(0)
             for bit in range(min(64, elements - 64 * word)):
-                value = rows[row, 64 * word + bit]
-                one = value > threshold
-                if value == threshold and ties > 0:
-                    one, ties = True, ties - 1
-                if one:
-                    bits |= np.uint64(1) << np.uint64(bit)
+                bits |= np.uint64(rows[row, 64 * word + bit] > threshold) << np.uint64(bit)
             out[row, word] = bits
+    for row in range(rows.shape[0] if ties else 0):
+        for element in range(elements):
+            if rows[row, element] == threshold:
+                _set(out[row], element)
+                ties -= 1
+                if ties == 0:
+                    return
 
 
 @jit
@@ -98,19 +108,8 @@ def carried_count(values: Field, penalty: np.float32, threshold: np.float32) -> 
         carried = np.float32(-np.inf)
         for step in range(values.shape[0] - 1, -1, -1):
             carried = max(values[step, inner], carried - penalty)
-            if carried > threshold:
-                count += 1
+            count += int(carried > threshold)
     return count
-
-
-@jit
-def _bit(row: Words, element: int) -> bool:
-    return bool((row[element >> 6] >> np.uint64(element & 63)) & np.uint64(1))
-
-
-@jit
-def _set(row: Words, element: int) -> None:
-    row[element >> 6] |= np.uint64(1) << np.uint64(element & 63)
 
 
 @jit
