@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from simsnn.api import simulate
 from simsnn.config.hardware import HardwareConfig
 from simsnn.config.loader import preset_folder, read_yaml
 from simsnn.energy.area import AreaModel, dram_interface
@@ -15,6 +16,7 @@ from simsnn.energy.rows import Status
 from simsnn.energy.sram_table import CELLS
 from simsnn.engines.base import DatapathWidths
 from simsnn.mapping.machine import Machine
+from tests.experiments import layers, synthetic
 
 FP16 = DatapathWidths(16, 16, 32, 16)
 
@@ -86,3 +88,27 @@ def test_every_part_has_an_area_and_the_components_add_up(machine: Machine) -> N
     assert found["be0"] > multipliers
     trees = 256 * 15 * (4184 + 145) * 0.377 / 1e6
     assert all(found[name] > trees for name in ("fe0", "wue0"))
+
+
+def test_a_float_run_on_a0_has_a_price_for_everything_it_does() -> None:
+    network = layers(
+        "{name: a, kind: conv2d, channels: 8, kernel: 3, padding: 1}",
+        "{name: b, kind: conv2d, channels: 16, kernel: 3, padding: 1}",
+        "{name: f, kind: flatten}",
+        "{name: o, kind: linear, features: 10}",
+    )
+    overrides = (
+        f"hardware={{file: {preset_folder() / 'hardware' / 'h2learn_a0.yaml'}}}",
+        "mapping={F: {engine: fe0}, B: {engine: be0}, W: {engine: wue0}, U: {engine: grad0}, neuron: {engine: soma0}}",
+        "precision={input: 16 bit, weight: 16 bit, membrane: 16 bit, gradient: 16 bit, partial_sum: 32 bit,"
+        " optimizer_state: 32 bit}",
+        "energy={arithmetic: horowitz_28nm_float, sram: cacti7_lop, dram: hbm2}",
+    )
+    report = simulate(synthetic("workload.batch=2", "workload.encoding=poisson", network, *overrides)).report
+    assert {task.array for task in report.tasks} == {"fe0", "be0", "wue0", "soma0", "grad0"}
+    assert all(task.total_energy_pj > 0 for task in report.tasks)
+    tables = [task.energy_pj["table"] for task in report.tasks if task.array == "fe0"]
+    banks = [task.energy_pj["bank"] for task in report.tasks if task.array == "be0"]
+    assert min(tables) > 0
+    assert min(banks) > 0
+    assert report.die_area_um2 == pytest.approx((report.totals.area_um2 or 0) + 16.5e6)
