@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from simsnn.engines import dual_sparse_check
 from simsnn.engines.base import Dataflow
+from simsnn.engines.lut_check import COMBINATIONS as LUT_COMBINATIONS
+from simsnn.engines.lut_check import check_lut
+from simsnn.engines.lut_draw import LutSwitches
 from simsnn.engines.systolic_check import COMBINATIONS, Switches, check_systolic
 from simsnn.engines.vector_unit_check import check_vector_unit
 from simsnn.validation.outcome import Check, Row
@@ -27,6 +31,20 @@ def _vector_name(setting: tuple[str, bool, bool, bool]) -> str:
     return " ".join([setting[0], *(name for name, on in flags if on)])
 
 
+def _dual_sparse(switches: dual_sparse_check.Switches, cases: int, seed: int) -> Row:
+    result = dual_sparse_check.check_dual_sparse(switches, cases, seed)
+    return Row("dual_sparse", switches.name, "reference", result.cases, result.mismatches, result.max_error)
+
+
+def _lut_name(switches: LutSwitches) -> str:
+    return "lut_update" if switches.update else "lut_forward"
+
+
+def _lut(switches: LutSwitches, cases: int, seed: int) -> Row:
+    result = check_lut(switches, cases, seed)
+    return Row(_lut_name(switches), switches.name, "reference", result.cases, result.mismatches, result.max_error)
+
+
 def _scalesim(dataflow: Dataflow, _cases: int, _seed: int) -> Row:
     return check_scalesim(dataflow)
 
@@ -38,4 +56,6 @@ def checks() -> tuple[Check, ...]:
     flags = (False, True)
     settings = [(o, r, w, s) for o in ("t_outer", "t_inner") for r in flags for w in flags for s in flags]
     found += [Check("vector_unit", _vector_name(s), partial(_vector, s)) for s in settings]
+    found += [Check("dual_sparse", s.name, partial(_dual_sparse, s)) for s in dual_sparse_check.COMBINATIONS]
+    found += [Check(_lut_name(switches), switches.name, partial(_lut, switches)) for switches in LUT_COMBINATIONS]
     return tuple(found)
