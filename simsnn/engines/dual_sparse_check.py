@@ -130,8 +130,10 @@ def draw_cut(rng: np.random.Generator, config: DualSparseConfig, total: int) -> 
     """Random runs of whole blocks."""
     unit = config.block_pixels
     inner = range(unit, total, unit)
-    chosen = rng.choice(inner, int(rng.integers(0, min(len(inner), 5) + 1)), replace=False) if inner else []
-    return Cut((0, *sorted(int(bound) for bound in chosen), total), by_sample=bool(rng.random() < 0.5))
+    chosen: list[int] = []
+    if inner:
+        chosen = rng.choice(inner, int(rng.integers(0, min(len(inner), 5) + 1)), replace=False).tolist()
+    return Cut((0, *sorted(chosen), total), by_sample=bool(rng.random() < 0.5))
 
 
 def _tensor(rows: NDArray[np.generic], batch: int, steps: int, h: int, w: int) -> SpikeTensor:

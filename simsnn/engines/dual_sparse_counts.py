@@ -117,8 +117,12 @@ def buffer_accesses(
     return tuple(found)
 
 
-def port_demand(config: DualSparseConfig, operation: GemmOperation, *, partials: bool) -> tuple[PortDemand, ...]:
-    """Elements at an edge at which every group issues, scans and writes a pass vector."""
+def port_demand(config: DualSparseConfig, operation: GemmOperation, co_slices: int) -> tuple[PortDemand, ...]:
+    """Elements at an edge at which every group issues, scans and writes a pass vector.
+
+    The first co-slice writes partial sums, the last reads them and writes results; both happen at one
+    edge only in between.
+    """
     groups, lanes = config.groups, config.groups * config.lanes
     left, output = operation.left, operation.output
     found = [
@@ -127,8 +131,9 @@ def port_demand(config: DualSparseConfig, operation: GemmOperation, *, partials:
     ]
     if operation.masks:
         found.append(PortDemand(operation.masks[0].role, groups * config.scan_bits, 0, 1))
-    if partials:
-        found.append(PortDemand(OperandClass.PARTIAL_SUMS, lanes, lanes, config.acc_width))
+    if co_slices > 1:
+        rewritten = lanes if co_slices > 2 else 0
+        found.append(PortDemand(OperandClass.PARTIAL_SUMS, lanes, rewritten, config.acc_width))
     return tuple(found)
 
 

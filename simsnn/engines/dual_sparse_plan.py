@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from simsnn.costs import CycleBreakdown, EngineCost
+from simsnn.engines import dual_sparse_time as time
 from simsnn.engines.base import Box, BufferAccess, PortDemand, State, Tile, Work
 from simsnn.engines.dual_sparse_config import DualSparseConfig
 from simsnn.engines.dual_sparse_counts import (
@@ -120,8 +121,7 @@ class DualSparsePlan:
 
     def port_demand(self) -> tuple[PortDemand, ...]:
         """Elements per edge when every group issues, scans and writes."""
-        partials = self.pixel_work.slices.co_per_group > 1
-        return port_demand(self.config, self.operation, partials=partials)
+        return port_demand(self.config, self.operation, self.pixel_work.slices.co_per_group)
 
     def buffer_accesses(self) -> tuple[BufferAccess, ...]:
         """Elements read from and written to each operand's SRAM."""
@@ -148,38 +148,22 @@ class DualSparsePlan:
         return found
 
     def start(self) -> State:
-        """Empty lists and pipelines at time 0; one row per group behind the common words where there is a queue."""
-        groups = self.config.groups if self.config.dynamic else 0
-        state = np.zeros(kernel.STATE_WORDS + groups * kernel.GROUP_WORDS, np.int64)
-        state[kernel.FIRST] = -1
-        self._groups(state)[:, kernel.S_FIRST] = -1
-        return state
-
-    @staticmethod
-    def _groups(state: State) -> Ints:
-        return state[kernel.STATE_WORDS :].reshape(-1, kernel.GROUP_WORDS)
+        """Empty lists and pipelines at time 0."""
+        return time.start(self.pixel_work.array)
 
     def advance(self, state: State, chunk: int, ready: int) -> tuple[int, int]:
         """Run one chunk; see :class:`simsnn.engines.base.Plan`."""
         work = self.pixel_work
         if self.config.dynamic:
             pair, first, last = self.tile_map.place(chunk)
-            kernel.advance_dynamic(work.array, work.pair(pair), first, last, state, self._groups(state), ready)
+            kernel.advance_dynamic(work.array, work.pair(pair), first, last, state, time.group_rows(state), ready)
         else:
             kernel.advance_static(work.array, self._summaries[chunk], state, ready)
         return int(state[kernel.ISSUE_END]), int(state[kernel.RESULT_END])
 
-    def _parts(self, state: State) -> list[int]:
-        found = np.zeros(kernel.PART_WORDS, np.int64)
-        if self.config.dynamic:
-            kernel.parts_dynamic(self.pixel_work.array, state, self._groups(state), found)
-        else:
-            kernel.parts_static(self.pixel_work.array, state, found)
-        return [int(value) for value in found]
-
     def parts(self, state: State) -> CycleBreakdown:
         """Group-cycles up to the last result, as if the task ended with the chunks so far."""
-        found = self._parts(state)
+        found = time.parts(self.pixel_work.array, state)
         return CycleBreakdown(
             fill=found[kernel.P_FILL],
             stream=found[kernel.P_STREAM],
@@ -192,19 +176,12 @@ class DualSparsePlan:
 
     def losses(self, state: State) -> tuple[int, int]:
         """Group-cycles of exposed scans and of imbalance, before any is booked as fill or drain."""
-        found = self._parts(state)
+        found = time.parts(self.pixel_work.array, state)
         return found[kernel.P_EXPOSED], found[kernel.P_UNBALANCED]
-
-    @cached_property
-    def _closed_form(self) -> State:
-        state = self.start()
-        for chunk in range(self.chunk_count):
-            self.advance(state, chunk, 0)
-        return state
 
     def cost(self) -> EngineCost:
         """Cycles with nothing late, actions, and losses apart."""
-        state, total = self._closed_form, self.totals
+        state, total = self.pixel_work.closed_form, self.totals
         return EngineCost(
             self.parts(state),
             action_counts(self.config, self.operation, total),
@@ -223,4 +200,6 @@ class DualSparsePlan:
 
     def formula(self) -> str:
         """The cycles with their numbers in them, for ``simsnn explain``."""
-        return formula(self.config, self.geometry, self.pixel_work, self.totals, self.parts(self._closed_form))
+        return formula(
+            self.config, self.geometry, self.pixel_work, self.totals, self.parts(self.pixel_work.closed_form)
+        )

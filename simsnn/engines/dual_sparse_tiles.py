@@ -32,22 +32,29 @@ class Cut:
 
 
 def cuts(config: DualSparseConfig, operation: GemmOperation, geometry: ConvGeometry) -> Iterator[Cut]:
-    """Ever finer cuts: samples, halves of their number, down to one block of pixels."""
+    """Ever finer cuts: samples, fewer of them, then runs of blocks that leave by samples or by themselves."""
     sample = operation.timesteps * geometry.in_pixels
     samples = operation.slots // operation.timesteps
-    total, unit = sample * samples, config.block_pixels
+    total, unit = sample * samples, max(config.block_pixels, config.groups)
     seen: set[tuple[int, ...]] = set()
-    for by_sample, whole, size in ((True, samples, sample), (False, -(-total // unit), unit)):
-        pieces = 1
-        while True:
-            pieces = min(pieces, whole)
-            cut = _rounded((size * bound for bound in balanced_cut(whole, pieces)), unit, total)
-            if cut not in seen and (by_sample or pieces > samples or len(cut) > samples + 1):
-                seen.add(cut)
-                yield Cut(cut, by_sample)
-            if pieces == whole:
-                break
-            pieces *= 2
+    for whole, size in ((samples, sample), (-(-total // unit), unit)):
+        for pieces in _doubled(whole):
+            bounds = _rounded((size * bound for bound in balanced_cut(whole, pieces)), unit, total)
+            finer = len(bounds) > max(map(len, seen), default=0)
+            if finer and bounds not in seen:
+                seen.add(bounds)
+                yield Cut(bounds, by_sample=True)
+                if len(bounds) > samples + 1:
+                    yield Cut(bounds, by_sample=False)
+
+
+def _doubled(whole: int) -> Iterator[int]:
+    """1, 2, 4, ... and the whole."""
+    pieces = 1
+    while pieces < whole:
+        yield pieces
+        pieces *= 2
+    yield whole
 
 
 def _rounded(bounds: Iterator[int], unit: int, total: int) -> tuple[int, ...]:

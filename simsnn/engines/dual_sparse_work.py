@@ -13,17 +13,17 @@ from functools import cached_property
 
 import numpy as np
 
+from simsnn.engines.base import State
 from simsnn.engines.dual_sparse_config import DualSparseConfig
 from simsnn.engines.dual_sparse_slices import WeightSlices, weight_slices
-from simsnn.kernels.dual_sparse import PART_WORDS, TALLY_WORDS, Array, PairWork, tally
+from simsnn.engines.dual_sparse_time import closed_form
+from simsnn.kernels.dual_sparse import TALLY_WORDS, Array, PairWork, tally
 from simsnn.kernels.dual_sparse_masks import Counts32, Ints, field_counts, lane_edges, pixel_words, slice_counts
 from simsnn.kernels.spikes import Words
 from simsnn.workload.lowering import BLowering, Gather, gathers
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Pass
 from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.spike_tensor import MaskTensor
-
-__all__ = ["PART_WORDS", "PixelWork", "array_of", "dense_work", "masked_work", "slot_order"]
 
 
 def array_of(config: DualSparseConfig) -> Array:
@@ -34,6 +34,7 @@ def array_of(config: DualSparseConfig) -> Array:
         config.values_per_cycle,
         config.scan_bits,
         config.compact,
+        config.dynamic,
         config.block_pixels,
         config.grants_per_cycle,
     )
@@ -76,6 +77,11 @@ class PixelWork:
         c, co = self.slices.pairs[index]
         (low, high), (first, last) = self.slices.c[c], self.slices.co[co]
         return PairWork(self.needed[c], self.edges[c], self.values[co], self.taps, high - low, last - first)
+
+    @cached_property
+    def closed_form(self) -> State:
+        """State after all pixels with nothing late; not to be advanced further."""
+        return closed_form(self.array, map(self.pair, range(len(self.slices.pairs))), self.pixels)
 
     @cached_property
     def tallies(self) -> Ints:

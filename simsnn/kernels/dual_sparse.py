@@ -77,6 +77,7 @@ class Array(NamedTuple):
     values_per_cycle: int
     scan_bits: int
     compact: bool
+    dynamic: bool
     block_pixels: int
     grants: int
 
