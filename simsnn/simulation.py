@@ -36,6 +36,7 @@ from simsnn.sim.executor import execute
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, build_network
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
+from simsnn.workload.recompute import kept_stashes
 from simsnn.workload.step_tensors import Stash, StepScope, Widths
 
 LARGEST_OPERATION = 2**30
@@ -282,6 +283,11 @@ def assumptions(prepared: Prepared, activity: ResolvedActivity) -> tuple[str, ..
         found.append("direct encoding: the frame is stored and fetched once per time step")
     if experiment.schedule.kind == "step_by_step":
         found.append("step by step: the first step fetches a zero state, the last stores one that nobody reads")
+    kept = kept_stashes(prepared.network) if workload.stash is Stash.RECOMPUTE else ()
+    if kept:
+        found.append(
+            f"stash: recompute: {', '.join(kept)} keep what they stash (one mask bit, or currents behind pooling)"
+        )
     if any(array.transpose == "on_store" for array in experiment.hardware.arrays if hasattr(array, "transpose")):
         found.append("transpose on_store: writing and keeping the second copy costs nothing")
     products = [item.operation for item in prepared.mapped if isinstance(item.operation, GemmOperation)]
@@ -299,13 +305,21 @@ def _leaves_gaps(geometry: ConvGeometry) -> bool:
     return geometry.stride_h > geometry.kernel_h or geometry.stride_w > geometry.kernel_w
 
 
-def datapath_widths(prepared: Prepared) -> DatapathWidths:
-    """Widest operands that the engines of this experiment meet, which is what their datapaths must hold."""
+def datapath_widths(prepared: Prepared) -> tuple[DatapathWidths, ...]:
+    """Widest operands that the engines of this experiment meet, which is what their datapaths must hold.
+
+    One entry per engine: what a lane holds for a neuron differs where potentials are made again.
+    """
     precision = prepared.experiment.precision
     products = [item.operation for item in prepared.mapped if isinstance(item.operation, GemmOperation)]
     stationary = max((max(op.left.bits, op.right.bits) for op in products), default=precision.weight)
     streamed = max((min(op.left.bits, op.right.bits) for op in products), default=precision.input)
-    return DatapathWidths(stationary, streamed, precision.partial_sum, precision.membrane)
+    state = [precision.membrane] * len(prepared.machine.engines)
+    for item in prepared.mapped:
+        if isinstance(item.operation, VectorOperation):
+            held, engine = item.operation.held_bits, item.placement.engine
+            state[engine] = max(state[engine], held)
+    return tuple(DatapathWidths(stationary, streamed, precision.partial_sum, bits) for bits in state)
 
 
 def _execute(experiment: ExperimentConfig, graph: TaskGraph, machine: Machine) -> Execution:

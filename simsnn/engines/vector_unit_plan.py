@@ -185,11 +185,15 @@ class VectorPlan:
         return tuple(self._tile(o, chunk) for o in self.operation.writes if last or self._cuts(o))
 
     def holds(self, chunk: int) -> tuple[Tile, ...]:
-        """Recurrent state in the state buffer while ``t_outer`` runs; ``t_inner`` keeps it in the lanes."""
+        """Recurrent state and what is kept of every step, in ``t_outer``; ``t_inner`` has both in the lanes."""
         if not self.operation.state_bits or self.config.order == "t_inner":
             return ()
-        name = f"{self.operation.layer}.{self.operation.pass_}.state"
-        return (Tile(name, self.state_role, (chunk,), self.state_bytes(chunk)),)
+        name = f"{self.operation.layer}.{self.operation.pass_}"
+        state = Tile(f"{name}.state", self.state_role, (chunk,), self.state_bytes(chunk))
+        if not self.operation.kept_bits:
+            return (state,)
+        kept = self.chunk_elements[chunk] * self.operation.steps * self.operation.kept_bits
+        return state, Tile(f"{name}.kept", OperandClass.MEMBRANE, (chunk,), (kept + 7) // 8)
 
     def completes(self, chunk: int) -> Box | None:  # noqa: ARG002 - nothing follows vector work chunk by chunk
         """None: what reads the results of a vector unit waits for all of them."""
@@ -249,6 +253,9 @@ class VectorPlan:
         state = self.state_access
         if state is not None and self.config.order == "t_outer":
             found.append(BufferAccess(state.role, state.bits, state.read_elements, state.written_elements))
+        if self.operation.kept_bits and self.config.order == "t_outer":
+            kept = self.operation.elements * self.operation.steps
+            found.append(BufferAccess(OperandClass.MEMBRANE, self.operation.kept_bits, kept, kept))
         return tuple(found)
 
     def formula(self) -> str:
@@ -283,6 +290,8 @@ class VectorPlan:
         if self.operation.state_bits and self.config.order == "t_outer":
             width = -(-min(self.config.lanes, self.operation.elements) // self.interval)
             demand.append(PortDemand(self.state_role, width, width, self.operation.state_bits))
+            if self.operation.kept_bits:
+                demand.append(PortDemand(OperandClass.MEMBRANE, width, width, self.operation.kept_bits))
         return tuple(demand)
 
     def _per_issue(self, elements: int, done: int) -> int:
@@ -346,6 +355,9 @@ class VectorPlan:
         if operation.state_bits and self.config.order == "t_inner":
             pairs.append((ActionKey("lane_state", Action.REGISTER_READ, operation.state_bits), done))
             pairs.append((ActionKey("lane_state", Action.REGISTER_WRITE, operation.state_bits), done))
+        if operation.kept_bits and self.config.order == "t_inner":
+            pairs.append((ActionKey("lane_state", Action.REGISTER_READ, operation.kept_bits), done))
+            pairs.append((ActionKey("lane_state", Action.REGISTER_WRITE, operation.kept_bits), done))
         return ActionCounts.of(*pairs)
 
     def _approximations(self) -> tuple[str, ...]:

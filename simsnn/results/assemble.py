@@ -51,7 +51,7 @@ class Outcome:
     bounds: Bounds
     energy: EnergyModel
     area: AreaModel
-    widths: DatapathWidths
+    widths: tuple[DatapathWidths, ...]
     coarse_cycles: int | None = None
 
 
@@ -192,7 +192,8 @@ def _totals(
 
 
 def _engine_parts(outcome: Outcome) -> tuple[AreaPart, ...]:
-    return tuple(part for engine in outcome.machine.engines for part in engine.area_parts(outcome.widths))
+    engines = zip(outcome.machine.engines, outcome.widths, strict=True)
+    return tuple(part for engine, widths in engines for part in engine.area_parts(widths))
 
 
 def _area(outcome: Outcome) -> float:

@@ -294,5 +294,10 @@ class VectorOperation:
     extent: Extent | None = None
     kept_bits: int = 0
 
+    @property
+    def held_bits(self) -> int:
+        """State of one element, with what is kept of every step."""
+        return self.state_bits + self.steps * self.kept_bits
+
 
 Operation = GemmOperation | VectorOperation

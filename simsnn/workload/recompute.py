@@ -27,17 +27,16 @@ NORM_APPLY = OperationCounts(add=2, multiply=1)
 
 def recomputes(network: Network, layer: Layer, scope: StepScope) -> bool:
     """Whether the currents of a layer's neuron are made again instead of its potentials being stored."""
-    if scope.stash is not Stash.RECOMPUTE or layer.neuron is None or layer.neuron.stashes_mask_only:
-        return False
-    return _repeatable(network, layer)
+    return scope.stash is Stash.RECOMPUTE and _made_again(network, layer)
 
 
-def kept_stashes(network: Network, scope: StepScope) -> tuple[str, ...]:
-    """Layers whose neurons keep what they stash although the step recomputes."""
-    if scope.stash is not Stash.RECOMPUTE:
-        return ()
-    neurons = [layer for layer in network.layers if layer.neuron is not None]
-    return tuple(layer.name for layer in neurons if not recomputes(network, layer, scope))
+def kept_stashes(network: Network) -> tuple[str, ...]:
+    """Layers whose neurons keep what they stash although a step recomputes."""
+    return tuple(layer.name for layer in network.layers if layer.neuron is not None and not _made_again(network, layer))
+
+
+def _made_again(network: Network, layer: Layer) -> bool:
+    return layer.neuron is not None and not layer.neuron.stashes_mask_only and _repeatable(network, layer)
 
 
 def _repeatable(network: Network, layer: Layer) -> bool:
