@@ -1,8 +1,9 @@
 """Words that an engine asks of the SRAMs per edge, and how much a shortage slows it.
 
-A tensor is stored once, packed along one axis. B reads weights across that axis, and W reads
-spikes across it in ``ws`` and ``is``: such a read yields one useful element per word, unless
-``transpose: on_store`` has written a second copy (docs/machines section 3.1).
+A tensor is stored once, packed along one axis. On a systolic array B reads weights across that axis,
+and W reads spikes across it in ``ws`` and ``is``: such a read yields one useful element per word, unless
+``transpose: on_store`` has written a second copy (docs/machines section 3.1). Engines with operand
+registers of their own (tables, private weight banks) take whole words into them and read no tensor across.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def across_roles(operation: Operation, dataflow: Dataflow | None, config: object
     """Operand classes that the operation reads across the axis along which they are packed."""
     if not isinstance(operation, GemmOperation) or operation.geometry is None:
         return NONE
-    if isinstance(config, SystolicConfig) and config.transpose == "on_store":
+    if not isinstance(config, SystolicConfig) or config.transpose == "on_store":
         return NONE
     if operation.pass_ is Pass.B:
         return frozenset({operation.right.role})
