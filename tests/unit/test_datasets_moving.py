@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from simsnn.api import load
+from simsnn.api import train as train_experiment
 from simsnn.errors import ConfigError
+from simsnn.paths import CACHE_VARIABLE
+from simsnn.simulation import build_experiment_network, step_operations
 from simsnn.training.config import TrainConfig
 from simsnn.training.datasets import load_dataset
 from simsnn.training.datasets_digits import bundled_digits
@@ -14,6 +20,7 @@ from simsnn.training.datasets_moving import MovingDigitsConfig, positions, read_
 from simsnn.training.loop import record, train
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
+from simsnn.workload.operation import GemmOperation, TaskPart
 
 STEPS = 3
 SMALL = MovingDigitsConfig(kind="moving_digits", size=12, scale=1, speed=1.0)
@@ -128,3 +135,36 @@ def test_images_cannot_be_taken_as_events() -> None:
 def test_bad_parameters_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         MovingDigitsConfig.model_validate({"kind": "moving_digits", "scale": 2} | bad)
+
+
+EVENTS = (
+    "network={preset: h2learn_dvs_small}",
+    "workload={timesteps: 3, batch: 64, encoding: events, passes: [F, B, W, U]}",
+    "activity.dataset={kind: moving_digits, scale: 3, threshold: 0.1}",
+    "activity.epochs=1",
+)
+
+
+def test_an_experiment_names_events_and_the_machine_encodes_nothing() -> None:
+    """Spikes of every step lie in memory: the first product reads them, as many bits as elements."""
+    experiment, _ = load("quickstart", EVENTS)
+    network = build_experiment_network(experiment)
+    operations = step_operations(experiment, network)
+    assert not [op for op in operations if op.part is TaskPart.ENCODING]
+    first = operations[0]
+    assert isinstance(first, GemmOperation)
+    assert (first.layer, first.left.binary, first.left.bits) == ("conv1_1", True, 1)
+    assert first.left.elements == 3 * 64 * 2 * 32 * 32
+    again = step_operations(load("quickstart", (*EVENTS, "workload.encoding=poisson"))[0], network)
+    assert [op.layer for op in again if op.part is TaskPart.ENCODING] == ["input"]
+
+
+def test_the_api_trains_on_events(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    small = (
+        "network={input: [2, 12, 12], layers: [{name: flat, kind: flatten}, {name: fc, kind: linear, features: 10}]}"
+    )
+    dataset = "activity.dataset={kind: moving_digits, size: 12, scale: 1, speed: 1}"
+    resolved = train_experiment("quickstart", (*EVENTS, small, dataset))
+    assert resolved.activity is not None
+    assert resolved.activity.layers[0].binary_input
