@@ -20,7 +20,7 @@ from simsnn.errors import UnsupportedOperation, Where
 from simsnn.workload.backward_pass import BackwardPass
 from simsnn.workload.forward_pass import ForwardPass
 from simsnn.workload.network import Network
-from simsnn.workload.operation import GemmOperation, Operation, Pass
+from simsnn.workload.operation import GemmOperation, Operation, Pass, TaskPart
 from simsnn.workload.step_tensors import Stash, StepScope, UpdateRule, Widths
 
 
@@ -126,11 +126,14 @@ def group_by_group(
 
 
 def _products_behind(stages: list[list[Operation]]) -> Iterator[list[Operation]]:
-    """The same stages, each W product one later."""
+    """The same stages, the W products of each behind the next neuron backward."""
     held: list[Operation] = []
     for stage in stages:
-        yield [op for op in stage if op.pass_ is not Pass.W] + held
-        held = [op for op in stage if op.pass_ is Pass.W]
+        rest = [op for op in stage if op.pass_ is not Pass.W]
+        if any(op.part is TaskPart.NEURON for op in stage):
+            rest, held = rest + held, []
+        held += [op for op in stage if op.pass_ is Pass.W]
+        yield rest
     yield held
 
 
