@@ -102,15 +102,13 @@ def _within_block(core: ForwardCore) -> Iterator[LutForwardPlan]:
 
 
 def update_plans(config: LutConfig, work: LutWork) -> Iterator[LutUpdatePlan]:
-    """Plans of a weight update."""
+    """Plans of a weight update; more tiles of input channels only to make dW smaller than the engine asks for."""
     whole = UpdateCore(config, work)
-    yield LutUpdatePlan(whole)
-    if work.oc_tiles > 1:
-        yield LutUpdatePlan(whole, True)
     units, height = whole.grouping.units, work.geometry.out_h
-    for ranges in _finer(1, units)[1:]:
-        yield LutUpdatePlan(UpdateCore(config, work, ranges), True)
-    for pieces in _finer(1, height)[1:]:
-        plan = LutUpdatePlan(UpdateCore(config, work, units, pieces), True)
-        if plan.chunk_count <= MOST_CHUNKS:
-            yield plan
+    yield LutUpdatePlan(whole)
+    for tiles in _finer(len(whole.sections) // work.geometry.groups, work.in_channels):
+        cuts = [(ranges, 1) for ranges in _finer(1, units)] + [(units, pieces) for pieces in _finer(1, height)[1:]]
+        for ranges, pieces in cuts:
+            plan = LutUpdatePlan(UpdateCore(config, work, ranges, pieces, tiles), True)
+            if plan.chunk_count <= MOST_CHUNKS or (ranges, pieces) == (1, 1):
+                yield plan

@@ -144,9 +144,10 @@ def draw_plan(rng: np.random.Generator, config: LutConfig, operation: GemmOperat
     units, height = whole.grouping.units, work.geometry.out_h
     if rng.random() < 0.3:
         return LutUpdatePlan(UpdateCore(config, work, int(rng.integers(1, units + 1))), False)
+    tiles = int(rng.integers(1, 4))
     pieces = int(rng.integers(1, height + 1)) if rng.random() < 0.4 else 1
     ranges = units if pieces > 1 else int(rng.integers(1, units + 1))
-    return LutUpdatePlan(UpdateCore(config, work, ranges, pieces), True)
+    return LutUpdatePlan(UpdateCore(config, work, ranges, pieces, tiles), True)
 
 
 def draw_case(rng: np.random.Generator, switches: LutSwitches) -> LutCase:

@@ -62,6 +62,8 @@ class UpdateCore:
     unit_ranges, row_pieces : int
         Ranges of position groups: so many balanced runs of units, and pieces of the output rows of
         each unit (only where every unit is a range of its own).
+    channel_tiles : int
+        Tiles of input channels at least; more where dW does not fit the accumulators otherwise.
     spikes, gradient : SpikeTensor and MaskTensor or None
         Real activity; None: all ones.
     """
@@ -70,6 +72,7 @@ class UpdateCore:
     work: LutWork
     unit_ranges: int = 1
     row_pieces: int = 1
+    channel_tiles: int = 1
     spikes: SpikeTensor | None = None
     gradient: MaskTensor | None = None
 
@@ -84,7 +87,7 @@ class UpdateCore:
         work = self.work
         lanes = min(self.config.lanes, work.out_channels)
         most = max(1, (self.config.accumulator_words or 0) // (work.geometry.taps * lanes))
-        pieces = -(-work.in_channels // most)
+        pieces = max(-(-work.in_channels // most), min(self.channel_tiles, work.in_channels))
         bounds = [work.in_channels * piece // pieces for piece in range(pieces + 1)]
         runs = [Section(0, (bounds[i], bounds[i + 1])) for i in range(pieces)]
         return tuple(Section(group, run.channels) for group in range(work.geometry.groups) for run in runs)
@@ -142,11 +145,16 @@ class UpdateCore:
     @cached_property
     def _tiles(self) -> tuple[tuple[OcTiles, ...], ...]:
         """Tiles by section and output-channel tile; a single entry where all are alike."""
-        dense = self.spikes is None
+        if self.spikes is None:
+            # sections of one width are alike, and every group is kept
+            members = self._kept[0][0]
+            widths = {section.width: section for section in self.sections}
+            alike = {width: (self._oc_tiles(section, members, *_NOTHING),) for width, section in widths.items()}
+            return tuple(alike[section.width] for section in self.sections)
         found = []
         for section in self.sections:
             kept = self._kept[section.group if len(self._kept) > 1 else 0]
-            rows, ones = self._addresses(section) if not dense else _NOTHING
+            rows, ones = self._addresses(section)
             found.append(tuple(self._oc_tiles(section, members, rows, ones) for members in kept))
         return tuple(found)
 
