@@ -58,9 +58,13 @@ class Place:
 
 
 def places_of(mapped: tuple[MappedOperation, ...]) -> tuple[Place, ...]:
-    """Places of the tasks of a mapped program, in its order."""
+    """Places of the tasks of a mapped program, in its order; what follows a task stands where that does."""
     starts = sorted({_start(item.operation) for item in mapped})
-    return tuple(Place(_role(item.operation), starts.index(_start(item.operation)), item.consumes) for item in mapped)
+    places: list[Place] = []
+    for item in mapped:
+        role = places[-1].role if item.consumes else _role(item.operation)  # a loss behind its readout
+        places.append(Place(role, starts.index(_start(item.operation)), item.consumes))
+    return tuple(places)
 
 
 def _start(operation: Operation) -> int:
