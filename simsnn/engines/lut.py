@@ -19,6 +19,7 @@ from simsnn.engines.lut_work import LutWork
 from simsnn.errors import UnsupportedOperation
 from simsnn.workload.operation import GemmOperation, Operation, Pass
 
+_FORWARD = (Pass.F, Pass.R)
 _MAP = "map this pass to a systolic array or a dual-sparsity engine"
 
 
@@ -53,7 +54,7 @@ class LutEngine:
         """Refuse what has no bits to address a table with, and what the accumulators cannot hold."""
         if not isinstance(operation, GemmOperation):
             return Refusal("a LUT engine does no elementwise work", "map this pass to a vector unit")
-        if operation.pass_ not in (Pass.F, Pass.W):
+        if operation.pass_ not in (*_FORWARD, Pass.W):
             return Refusal(f"a LUT is addressed by spikes, pass {operation.pass_.value} multiplies real values", _MAP)
         if operation.geometry is None and (operation.gemm is None or operation.pass_ is not Pass.F):
             return Refusal("a bare product has no weight update", _MAP)
@@ -73,7 +74,7 @@ class LutEngine:
     def _room(self, operation: GemmOperation) -> Refusal | None:
         """Refuse a pass without accumulators for it."""
         config = self.config
-        if operation.pass_ is Pass.F:
+        if operation.pass_ in _FORWARD:
             if config.block_positions is not None:
                 return None
             return Refusal("it has no accumulator buffer for forward sums", "give it block_positions")
@@ -102,7 +103,7 @@ class LutEngine:
             reason = refusal or Refusal("not a product")
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
         work = LutWork.of(operation, self.config.lanes)
-        yield from (forward_plans if operation.pass_ is Pass.F else update_plans)(self.config, work)
+        yield from (forward_plans if operation.pass_ in _FORWARD else update_plans)(self.config, work)
 
     def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Tables and their ports, builders, operand buffers, trees, accumulators, drain, scanner, feeder."""
