@@ -143,11 +143,8 @@ def _carried(chunks: list[list[tuple[bool, int]]]) -> tuple[Ints, NDArray[np.boo
 
 def _expected_ends(section: SectionRun, ready: Ints) -> Ints:
     """The twin's ends, never before the ready time of a chunk without tiles."""
-    ends = section.run.ends.copy()
-    waits = np.where(section.empty, ready, 0)
-    ends[:, 0] = np.maximum(ends[:, 0], waits)
-    ends[:, 1] = np.maximum(ends[:, 1], np.maximum.accumulate(waits))
-    return ends
+    waits = np.maximum.accumulate(np.where(section.empty, ready, 0))
+    return np.maximum(section.run.ends, waits[:, None])
 
 
 def _expected_parts(section: SectionRun, ready: Ints) -> Ints:

@@ -182,7 +182,10 @@ def observations(totals: LutTotals, dense_operations: int) -> tuple[tuple[Observ
 
 def approximations(config: LutConfig, operand_bits: int) -> tuple[str, ...]:
     """What is not exact, one sentence each."""
-    found = ["lut: operands are in the double-buffered operand registers when a table needs them"]
+    found = [
+        "lut: operands are in the double-buffered operand registers when a table needs them",
+        "lut: the feeder uses every bit of a spike word that it reads, and finding groups to drop takes no cycles",
+    ]
     if config.entry_width is None and config.address_bits > 1:
         growth = (config.address_bits - 1).bit_length()
         found.append(

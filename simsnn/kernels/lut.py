@@ -177,8 +177,8 @@ def end_chunk(state: Ints, ready: int, empty: bool, machine: Ints) -> tuple[int,
     issued = state[Q1]
     if empty:
         since = max(0, ready - state[OFFSET])
-        issued = max(issued, since)
         state[CARRY] = max(state[CARRY], since)
+        issued = max(issued, state[CARRY])
         late = max(0, since - state[RESULT])
         state[STALLS] += late
         state[P_STALL] += late
