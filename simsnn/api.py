@@ -42,12 +42,15 @@ class Result:
         The resolved experiment, the machine and the mapped operations.
     timing : Timing
         Wall times.
+    activity : ResolvedActivity
+        Spikes and masks that it ran with.
     """
 
     report: Report
     execution: Execution
     prepared: Prepared
     timing: Timing
+    activity: ResolvedActivity
 
 
 def load(source: str | Path, overrides: tuple[str, ...] = ()) -> tuple[ExperimentConfig, Document]:
@@ -90,7 +93,7 @@ def simulate(
         clock.lap("activity")
         report, execution = run_prepared(prepared, activity)
         clock.lap("simulate")
-    return Result(report, execution, prepared, Timing(clock.seconds))
+    return Result(report, execution, prepared, Timing(clock.seconds), activity)
 
 
 def train(source: str | Path, overrides: tuple[str, ...] = (), *, progress: Progress | None = None) -> ResolvedActivity:

@@ -150,6 +150,35 @@ def validate(
         raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
+@app.command(epilog="Example: simsnn reproduce h2learn --json")
+def reproduce(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Paper: h2learn.")],
+    json_: Json = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where; default results/NAME.")
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Hold the simulator against a paper's published numbers: tables, figures, checks with their standing."""
+    _logging(quiet or json_, verbose, None)
+    gc.set_threshold(200_000, 50, 50)
+    from simsnn.commands.progress import stage_progress
+    from simsnn.commands.reproduce import print_reproduction
+    from simsnn.commands.reproduce import reproduce as run_reproduction
+
+    with stage_progress(quiet or json_) as stage:
+        found, folder = run_reproduction(name, output, stage)
+    if json_:
+        sys.stdout.write(found.to_text())
+    else:
+        print_reproduction(found, _console())
+        if not quiet:
+            _console().print(f"written to {folder}", highlight=False, soft_wrap=True)
+    if found.failed:
+        raise typer.Exit(ExitCode.CHECK_FAILED)
+
+
 @app.command(epilog="Example: simsnn runs --json")
 def runs(
     json_: Json = False,

@@ -1,7 +1,8 @@
-"""A progress bar for training, on stderr, and only where someone looks."""
+"""Progress bars for training and for work in stages, on stderr, and only where someone looks."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +11,25 @@ from simsnn.api import Progress
 
 
 @contextmanager
+def stage_progress(quiet: bool) -> Iterator[Progress]:
+    """Yield a callback that shows which stage of many is under way: a bar where someone looks, else log lines."""
+    with _bar(quiet, "working") as show:
+        yield show or _logged
+
+
+def _logged(what: str, done: int, total: int) -> None:
+    logging.getLogger(__name__).info("%s (%d of %d)", what, done + 1, total)
+
+
+@contextmanager
 def training_progress(quiet: bool) -> Iterator[Progress | None]:
     """Yield a callback that draws a bar with rate and time left, or None when nobody looks."""
+    with _bar(quiet, "training") as show:
+        yield show
+
+
+@contextmanager
+def _bar(quiet: bool, name: str) -> Iterator[Progress | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -21,7 +39,7 @@ def training_progress(quiet: bool) -> Iterator[Progress | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("training", total=None)
+        task = bar.add_task(name, total=None)
 
         def show(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)

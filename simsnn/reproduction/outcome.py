@@ -92,7 +92,7 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | int | float, ...], ...]
+    rows: tuple[tuple[object, ...], ...]
 
     def to_csv(self) -> str:
         """Its text."""

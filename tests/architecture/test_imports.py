@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("viz",),
     ("results.write",),
+    ("reproduction",),
     ("commands",),
     ("cli", "__init__"),
 )

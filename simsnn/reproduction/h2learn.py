@@ -1,0 +1,84 @@
+"""H2Learn (arXiv 2107.11746) held against the simulator: ``simsnn reproduce h2learn``.
+
+What is exact, calibrated and assumed is said per check. The machine is assumption set A0
+(``configs/hardware/h2learn_a0.yaml``), none of whose numbers is the paper's; the full-scale
+activity is synthetic, fitted to networks that are really trained at reduced scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from simsnn.config.dump import to_yaml
+from simsnn.reproduction.h2learn_ablations import (
+    VARIATIONS,
+    ablation_claims,
+    ablation_table,
+    density_table,
+    run_ablations,
+    run_recipes,
+)
+from simsnn.reproduction.h2learn_claims import fit_fraction, fitted_constant, published_claims
+from simsnn.reproduction.h2learn_exact import exact_claims
+from simsnn.reproduction.h2learn_figures import ablation_bars, area_bars, energy_bars, speedup_bars
+from simsnn.reproduction.h2learn_runs import NETWORKS, Measured, measure_all
+from simsnn.reproduction.h2learn_tables import area_table, engine_table, gpu_table, network_table
+from simsnn.reproduction.outcome import Drawing, Reproduction
+from simsnn.reproduction.stages import Stage, Stages
+from simsnn.viz.comparison import Comparison, comparison_figure
+from simsnn.viz.figures import density_figure, save, timeline_figure
+
+_RECIPES = 4
+
+
+def reproduce_h2learn(tell: Stage) -> Reproduction:
+    """Train, simulate, calibrate, compare; nothing is written."""
+    stages = Stages(tell, 2 * len(NETWORKS) + len(VARIATIONS) + _RECIPES + 1)
+    trained, measured = measure_all(stages)
+    fraction = fit_fraction(measured[0])
+    ablated = run_ablations(trained[0], stages)
+    recipes = run_recipes(stages)
+    stages.next("exact checks")
+    claims = (*exact_claims(measured), *published_claims(measured, fraction), *ablation_claims(ablated, recipes))
+    tables = (
+        network_table(trained, measured, fraction),
+        gpu_table(measured, fraction),
+        engine_table(measured),
+        area_table(measured[0]),
+        ablation_table(ablated),
+        density_table(recipes),
+    )
+    drawings = (
+        _bars("speedup", speedup_bars(measured, fraction)),
+        _bars("energy", energy_bars(measured, fraction)),
+        _bars("area", area_bars(measured[0])),
+        _bars("ablations", ablation_bars(ablated)),
+        *_of_runs(measured),
+    )
+    configs = tuple((each.pair.full, to_yaml(each.experiment)) for each in measured)
+    configs += tuple((each.pair.small, to_yaml(each.experiment)) for each in trained)
+    return Reproduction("h2learn", claims, (fitted_constant(measured[0], fraction),), tables, drawings, configs)
+
+
+def _bars(name: str, content: Comparison) -> Drawing:
+    return Drawing(name, _saving(lambda: comparison_figure(content)))
+
+
+def _of_runs(measured: tuple[Measured, ...]) -> tuple[Drawing, ...]:
+    """Timeline and densities of every network."""
+    found = []
+    for each in measured:
+        name, report, trace = each.pair.name, each.report, each.result.execution.trace
+        found.append(Drawing(f"timeline_{name}", _saving(lambda r=report, t=trace: timeline_figure(r, t))))  # type: ignore[misc]
+        found.append(Drawing(f"density_{name}", _saving(lambda r=report: density_figure(r))))  # type: ignore[misc]
+    return tuple(found)
+
+
+def _saving(draw: Callable[[], Figure]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        save(draw(), path)
+
+    return write

@@ -1,0 +1,13 @@
+"""Papers that can be held against the simulator: one module and one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simsnn.registry import Registry
+from simsnn.reproduction.h2learn import reproduce_h2learn
+from simsnn.reproduction.outcome import Reproduction
+from simsnn.reproduction.stages import Stage
+
+REPRODUCTIONS: Registry[Callable[[Stage], Reproduction]] = Registry("reproduction")
+REPRODUCTIONS.add("h2learn", reproduce_h2learn)
