@@ -18,7 +18,10 @@ from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
 
 _PJ = 1e-12
-_LARGEST_COMPONENTS = 3
+_LARGEST_COMPONENTS = 2
+_RELEVANT = 0.01
+CAUSES = {"dram": "dram", "sram_bank": "bank", "buffer_full": "full", "dependency": "dep", "link": "link"}
+"""Short names of the stall causes."""
 
 
 def shows_engines(report: Report) -> bool:
@@ -28,38 +31,40 @@ def shows_engines(report: Report) -> bool:
 
 
 def engine_table(report: Report) -> Table:
-    """Busy, idle and stalled share, energy and area of every engine that had work."""
+    """Busy, idle and stalled share, energy and area of every engine that had work; one line each."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for name in ("engine", "kind"):
-        table.add_column(name)
+    table.add_column("engine", no_wrap=True)
     for name in ("busy", "idle", "stalled"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("stalled by")
     for name in ("energy", "area"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("most energy in")
     for engine in engine_summaries(report):
         table.add_row(*_cells(engine))
     return table
 
 
-def _cells(engine: EngineSummary) -> tuple[str, ...]:
+def _cells(engine: EngineSummary) -> tuple[str | Text, ...]:
     total = engine.total_cycles or 1
     area = f"{engine.area_um2 / 1e6:.3g} mm2" if engine.area_um2 is not None else "-"
-    causes = " ".join(f"{cause} {percent(cycles / total)}" for cause, cycles in engine.causes) or "-"
+    causes = [(cause, cycles / total) for cause, cycles in engine.causes if cycles / total >= _RELEVANT]
     whole = engine.dynamic_energy_pj or 1.0
     largest = engine.energy_by_component[:_LARGEST_COMPONENTS]
     return (
         engine.name,
-        engine.kind,
         percent(engine.busy_cycles / total),
         percent(engine.idle_cycles / total),
         percent(engine.stall_cycles / total),
-        causes,
+        _cut(" ".join(f"{CAUSES[cause]} {percent(share)}" for cause, share in causes) or "-"),
         si(engine.dynamic_energy_pj * _PJ, "J"),
         area,
-        ", ".join(f"{name} {percent(energy / whole)}" for name, energy in largest),
+        _cut(" ".join(f"{name} {percent(energy / whole)}" for name, energy in largest)),
     )
+
+
+def _cut(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def engine_notes(report: Report) -> tuple[Text, ...]:

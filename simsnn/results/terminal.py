@@ -17,7 +17,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simsnn.results.engine_table import engine_notes, engine_table, shows_engines
+from simsnn.results.engine_table import CAUSES, engine_notes, engine_table, shows_engines
 from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
 from simsnn.results.prefix import percent, si
@@ -33,7 +33,6 @@ _FEWEST_ROWS = 12
 _TABLE_FRAME = 4
 """Lines of the table besides its rows: heading, rule, leakage, sum."""
 
-_CAUSES = {"dram": "dram", "sram_bank": "bank", "buffer_full": "full", "dependency": "dep", "link": "link"}
 _RELEVANT = 0.01
 _PJ = 1e-12
 
@@ -170,7 +169,7 @@ def _cells(group: Group, total: int, with_part: bool) -> list[RenderableType]:
         percent(group.utilisation),
         _cut(stall_text(group)),
         si(group.energy_pj * _PJ, "J"),
-        _CAUSES.get(group.binds, group.binds) if group.tasks else "",
+        CAUSES.get(group.binds, group.binds) if group.tasks else "",
     ]
 
 
@@ -191,7 +190,7 @@ def stall_text(group: Group) -> str:
     shares = {cause: group.stall_cycles(cause) / group.cycles for cause in STALL_CAUSES}
     order = sorted((cause for cause in shares if shares[cause] >= _RELEVANT), key=lambda cause: -shares[cause])
     if order:
-        return " ".join(f"{_CAUSES[cause]} {percent(shares[cause])}" for cause in order)
+        return " ".join(f"{CAUSES[cause]} {percent(shares[cause])}" for cause in order)
     return "<1%" if any(shares.values()) else "-"
 
 

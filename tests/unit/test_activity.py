@@ -160,4 +160,6 @@ def test_silent_network_is_named() -> None:
 def test_synthetic_is_always_said() -> None:
     activity = Activity(2, 3, (_layer(),), ActivityKind.SYNTHETIC)
     assert activity.synthetic
-    assert activity.warnings() == ("the activity is synthetic: its rates and correlations were chosen, not trained",)
+    assert activity.warnings() == (
+        "the activity is synthetic: its rates and correlations were chosen or fitted, not recorded in training",
+    )
