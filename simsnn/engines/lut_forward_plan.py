@@ -22,6 +22,7 @@ from simsnn.engines.lut_plan import NO_DRAIN, ChunkRunner, LutChunk, breakdown, 
 from simsnn.engines.lut_work import LutWork, Range, Section
 from simsnn.kernels import lut as steps
 from simsnn.kernels import lut_counting as counting
+from simsnn.kernels.lut_packing import channel_minor
 from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.spike_tensor import SpikeTensor
 
@@ -94,13 +95,14 @@ class ForwardCore:
         """What the addresses of every tile of a section hold, counted on its spikes."""
         geometry, gather, config = self.work.geometry, self.work.gather, self.config
         first = section.group * self.work.in_channels
-        packed = counting.channel_minor(
-            spikes.slot_major_rows, first, first + self.work.in_channels, geometry.in_pixels
-        )
+        packed = channel_minor(spikes.slot_major_rows, first, first + self.work.in_channels, geometry.in_pixels)
         bounds = np.array(self.bounds, dtype=np.int64)
         tile_bits, k = config.groups * config.address_bits, config.address_bits
         place = (gather.source_y, gather.source_x, geometry.in_w, self.work.in_channels)
-        counts = counting.forward_tiles(packed, *place, bounds, k, tile_bits, config.read_ports, config.window)
+        largest = int(np.diff(bounds).max()) * tile_bits
+        whole = self.work.in_channels % tile_bits == 0 and largest < counting.LARGEST_ALIGNED
+        count = counting.aligned_tiles if whole else counting.forward_tiles
+        counts = count(packed, *place, bounds, k, tile_bits, config.read_ports, config.window)
         return counts.reshape(-1, counting.COUNT_WORDS)
 
     @cached_property

@@ -23,6 +23,7 @@ from simsnn.engines.lut_grouping import PositionGroups
 from simsnn.engines.lut_plan import LutChunk, engine_cost
 from simsnn.engines.lut_work import LutWork, Range, Section
 from simsnn.kernels import lut_counting as counting
+from simsnn.kernels.lut_packing import channel_minor
 from simsnn.workload.spike_tensor import MaskTensor, SpikeTensor
 
 Ints = NDArray[np.int64]
@@ -134,7 +135,7 @@ class UpdateCore:
         found = []
         for group in range(work.geometry.groups):
             first = group * work.out_channels
-            packed = counting.channel_minor(rows, first, first + work.out_channels, work.geometry.out_pixels)
+            packed = channel_minor(rows, first, first + work.out_channels, work.geometry.out_pixels)
             masks = (
                 counting.kept_groups(packed, work.geometry.out_pixels, *work.channels((oc, oc + 1)), members)
                 for oc in range(work.oc_tiles)
@@ -163,7 +164,7 @@ class UpdateCore:
         geometry, gather, work = self.work.geometry, self.work.gather, self.work
         base = section.group * work.in_channels
         channels = (base + section.channels[0], base + section.channels[1])
-        packed = counting.channel_minor(self.spikes.slot_major_rows, *channels, geometry.in_pixels)
+        packed = channel_minor(self.spikes.slot_major_rows, *channels, geometry.in_pixels)
         place = (gather.source_y, gather.source_x, geometry.in_w, section.width)
         rows, ones = counting.group_rows(packed, *place, self.grouping.positions())
         return rows, ones

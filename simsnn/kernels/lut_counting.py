@@ -1,8 +1,6 @@
 """LUT engine: what its addresses hold, counted on packed spikes.
 
-Spikes are repacked once per section to channel-minor words: one row of bits per stored pixel. A
-*lowered row* is the J = taps * channels bits that one output position reads, ordered (ky, kx, ci),
-outside pixels as zeros; consecutive runs of k bits of it are the addresses of the forward pass, and
+Consecutive runs of k bits of a lowered row (``lut_packing.py``) are the addresses of the forward pass;
 the OR of k rows says which addresses of the weight update are not zero.
 
 Flags pass a scanner of window Z (0: nothing is skipped): an issue costs 1 + floor(gap / Z) edges,
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.kernels.compiler import jit
+from simsnn.kernels.lut_packing import field, or_lowered_row
 from simsnn.kernels.spikes import popcount64
 
 Words = NDArray[np.uint64]
@@ -27,101 +26,18 @@ EDGES, ISSUES, LEAD, TAIL, LAST_SET, NONZERO, ONES = range(7)
 whether the last flag issues, non-zero addresses, ones in them."""
 COUNT_WORDS = 7
 
+LARGEST_ALIGNED = 2**31
+"""Address bits of a tile up to which :func:`aligned_tiles` counts two numbers in one word."""
+
 _ALL = 0xFFFFFFFFFFFFFFFF
-
-
-@jit
-def channel_minor(rows: Words, first: int, stop: int, pixels: int) -> Words:
-    """Repack slots (slots, words) in (c, y, x) order to (slots, pixels, words of channels first..stop).
-
-    Parameters
-    ----------
-    rows : NDArray[uint64], shape (slots, words)
-        Packed slots.
-    first, stop : int
-        Channels taken; they become bits 0, 1, ...
-    pixels : int
-        Elements of one channel.
-    """
-    width = (stop - first + 63) // 64
-    out = np.zeros((rows.shape[0], pixels, max(1, width)), np.uint64)
-    low, high = first * pixels, stop * pixels
-    for slot in range(rows.shape[0]):
-        for word in range(low // 64, (high + 63) // 64):
-            rest = rows[slot, word]
-            base = 64 * word
-            if base < low:
-                rest &= np.uint64(_ALL) << np.uint64(low - base)
-            if base + 64 > high:
-                rest &= np.uint64(_ALL) >> np.uint64(base + 64 - high)
-            while rest != 0:
-                lowest = rest & (~rest + np.uint64(1))
-                rest ^= lowest
-                element = base + popcount64(lowest - np.uint64(1)) - low
-                channel = element // pixels
-                out[slot, element - channel * pixels, channel >> 6] |= np.uint64(1) << np.uint64(channel & 63)
-    return out
-
-
-@jit
-def _append(row: Words, position: int, source: Words, bits: int) -> None:
-    """OR ``bits`` bits of ``source`` into ``row`` from bit ``position`` on; bits beyond are zero in ``source``."""
-    word, shift = position >> 6, np.uint64(position & 63)
-    if shift == 0:
-        for index in range((bits + 63) >> 6):
-            row[word + index] |= source[index]
-        return
-    back = np.uint64(64) - shift
-    for index in range((bits + 63) >> 6):
-        row[word + index] |= source[index] << shift
-        row[word + index + 1] |= source[index] >> back
-
-
-@jit
-def or_lowered_row(packed: Words, slot: int, ys: Ints, xs: Ints, width: int, channels: int, row: Words) -> None:
-    """OR the lowered row of one position into ``row``, which has a spare word at its end.
-
-    Parameters
-    ----------
-    packed : NDArray[uint64], shape (slots, pixels, words)
-        Channel-minor spikes.
-    slot : int
-        Slot of the position.
-    ys, xs : NDArray[int64], shapes (Kh,) and (Kw,)
-        Source rows and columns of its taps, -1 outside.
-    width : int
-        Columns of the stored map.
-    channels : int
-        Channels, the bits of one tap.
-    row : NDArray[uint64], shape (ceil(J / 64) + 1,)
-        Receives the bits.
-    """
-    position = 0
-    for y in ys:
-        for x in xs:
-            if y >= 0 and x >= 0:
-                _append(row, position, packed[slot, y * width + x], channels)
-            position += channels
-
-
-@jit
-def _field(row: Words, position: int, bits: int) -> np.uint64:
-    """``bits`` <= 64 bits of a row from ``position`` on."""
-    word, shift = position >> 6, np.uint64(position & 63)
-    value = row[word] >> shift
-    if shift != 0:
-        value |= row[word + 1] << (np.uint64(64) - shift)
-    if bits < 64:
-        value &= (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    return value
 
 
 @jit
 def _heads(k: int) -> np.uint64:
     """The lowest bit of each of the 64 // k fields of a word."""
     mask = np.uint64(0)
-    for field in range(64 // k):
-        mask |= np.uint64(1) << np.uint64(field * k)
+    for index in range(64 // k):
+        mask |= np.uint64(1) << np.uint64(index * k)
     return mask
 
 
@@ -167,7 +83,7 @@ def _address_block(row: Words, start: int, stop: int, k: int, heads: np.uint64) 
     """Non-zero k-bit addresses and ones among bits ``start <= i < stop`` of a row."""
     step, position, nonzero, ones = 64 // k * k, start, 0, 0
     while position < stop:
-        value = _field(row, position, min(step, stop - position))
+        value = field(row, position, min(step, stop - position))
         if value != 0:
             ones += popcount64(value)
             nonzero += popcount64(_fold(value, k) & heads)
@@ -237,6 +153,98 @@ def forward_tiles(
 
 
 @jit
+def _segments(packed: Words, channels: int, k: int, tile_bits: int) -> Ints:
+    """Non-zero addresses << 32 | ones of every (segment of ``tile_bits`` channels, slot, pixel)."""
+    heads = _heads(k)
+    found = np.zeros((channels // tile_bits, packed.shape[0], packed.shape[1]), np.int64)
+    for slot in range(packed.shape[0]):
+        for pixel in range(packed.shape[1]):
+            row = packed[slot, pixel]
+            for segment in range(found.shape[0]):
+                nonzero, ones = _address_block(row, segment * tile_bits, (segment + 1) * tile_bits, k, heads)
+                found[segment, slot, pixel] = (nonzero << 32) | ones
+    return found
+
+
+@jit
+def _aligned_tile(
+    values: Ints, ys: Ints, xs: Ints, width: int, start: int, stop: int, read_ports: int, window: int, count: Ints
+) -> None:
+    """One tile that stays within a tap: ``ys`` and ``xs`` are the source coordinates of that tap."""
+    pixels, out_w = len(ys) * len(xs), len(xs)
+    total, gap, port, any_set, position = 0, 0, 0, False, start
+    while position < stop:
+        slot, pixel = position // pixels, position % pixels
+        y, x = pixel // out_w, pixel % out_w
+        row, base = values[slot], ys[y] * width
+        for column in range(x, min(out_w, x + stop - position)):
+            value = row[base + xs[column]] if base >= 0 and xs[column] >= 0 else 0
+            total += value
+            any_set |= value != 0
+            port += 1
+            if port == read_ports:
+                gap = _flag(count, gap, any_set, window)
+                port, any_set = 0, False
+        position += min(out_w - x, stop - position)
+    if port:
+        gap = _flag(count, gap, any_set, window)
+    count[NONZERO], count[ONES] = total >> 32, total & 0xFFFFFFFF
+    _close(count, gap, window)
+
+
+@jit
+def aligned_tiles(
+    packed: Words,
+    source_y: Ints,
+    source_x: Ints,
+    width: int,
+    channels: int,
+    bounds: Ints,
+    k: int,
+    tile_bits: int,
+    read_ports: int,
+    window: int,
+) -> Ints:
+    """As :func:`forward_tiles`, where ``tile_bits`` divides the channels: every pixel is looked at once per segment.
+
+    A tile has fewer than ``LARGEST_ALIGNED`` ones.
+    """
+    values = _segments(packed, channels, k, tile_bits)
+    taps_x, segments = source_x.shape[1], len(values)
+    tiles = source_y.shape[1] * taps_x * segments
+    counts = np.zeros((len(bounds) - 1, tiles, COUNT_WORDS), np.int64)
+    for tile in range(tiles):
+        tap, segment = tile // segments, tile % segments
+        ys, xs = source_y[:, tap // taps_x].copy(), source_x[:, tap % taps_x].copy()
+        for block in range(len(bounds) - 1):
+            start, stop = bounds[block], bounds[block + 1]
+            _aligned_tile(values[segment], ys, xs, width, start, stop, read_ports, window, counts[block, tile])
+    return counts
+
+
+@jit
+def _pixel_ones(packed: Words) -> Ints:
+    """Ones of every (slot, pixel)."""
+    found = np.zeros(packed.shape[:2], np.int64)
+    for slot in range(packed.shape[0]):
+        for pixel in range(packed.shape[1]):
+            for word in packed[slot, pixel]:
+                found[slot, pixel] += popcount64(word)
+    return found
+
+
+@jit
+def _lowered_ones(ones: Ints, ys: Ints, xs: Ints, width: int) -> int:
+    """Ones of a lowered row; ``ones`` of the pixels of its slot."""
+    total = 0
+    for y in ys:
+        for x in xs:
+            if y >= 0 and x >= 0:
+                total += ones[y * width + x]
+    return total
+
+
+@jit
 def group_rows(
     packed: Words, source_y: Ints, source_x: Ints, width: int, channels: int, position_groups: Ints
 ) -> tuple[Words, Ints]:
@@ -258,21 +266,19 @@ def group_rows(
     """
     columns, out_w = source_y.shape[1] * source_x.shape[1] * channels, source_x.shape[0]
     pixels, words = source_y.shape[0] * out_w, columns // 64 + 2
-    rows = np.zeros((len(position_groups), words), np.uint64)
+    rows, pixel_ones = np.zeros((len(position_groups), words), np.uint64), _pixel_ones(packed)
     found = np.zeros((len(position_groups), 2), np.int64)
-    row = np.zeros(words, np.uint64)
     for group in range(len(position_groups)):
+        row = rows[group]
         for position in position_groups[group]:
             if position < 0:
                 continue
             slot, pixel = position // pixels, position % pixels
-            row[:] = 0
-            or_lowered_row(packed, slot, source_y[pixel // out_w], source_x[pixel % out_w], width, channels, row)
-            for word in range(words):
-                rows[group, word] |= row[word]
-                found[group, 1] += popcount64(row[word])
+            ys, xs = source_y[pixel // out_w], source_x[pixel % out_w]
+            or_lowered_row(packed, slot, ys, xs, width, channels, row)
+            found[group, 1] += _lowered_ones(pixel_ones[slot], ys, xs, width)
         for word in range(words):
-            found[group, 0] += popcount64(rows[group, word])
+            found[group, 0] += popcount64(row[word])
     return rows, found
 
 
@@ -356,7 +362,7 @@ def _any(row: Words, start: int, stop: int) -> bool:
     position = start
     while position < stop:
         bits = min(64, stop - position)
-        if _field(row, position, bits) != 0:
+        if field(row, position, bits) != 0:
             return True
         position += bits
     return False

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simsnn.kernels import lut_counting as counting
+from simsnn.kernels.lut_packing import channel_minor
 from simsnn.workload.lowering import BLowering, gathers
 from simsnn.workload.operands import im2col
 from simsnn.workload.operation import ConvGeometry, Pass
@@ -42,13 +43,31 @@ def test_forward_tiles(seed: int) -> None:
     positions = 4 * geometry.out_pixels
     cuts = np.unique(rng.integers(1, positions, 3))
     bounds = np.concatenate([[0], cuts, [positions]]).astype(np.int64)
-    packed = counting.channel_minor(spikes.slot_major_rows, 0, geometry.in_channels, 20)
+    packed = channel_minor(spikes.slot_major_rows, 0, geometry.in_channels, 20)
     place = (gather.source_y, gather.source_x, 5, geometry.in_channels)
     counts = counting.forward_tiles(packed, *place, bounds, k, groups * k, ports, window)
     rows = im2col(dense, gather, 0)
     naive = forward_counts(rows, bounds, k, groups, ports, window)
     fast = counts.reshape(-1, counting.COUNT_WORDS)
     assert len(naive) == len(fast)
+    assert all(expected(row, count) for row, count in zip(naive, fast, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tiles_within_a_tap(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    geometry, dense, spikes = layer(rng)
+    ((_, gather),) = gathers(geometry, Pass.F, BLowering.PHASES)
+    channels, (ports, window) = geometry.in_channels, (int(rng.integers(1, 6)), int(rng.integers(0, 6)))
+    tile_bits = int(rng.choice([d for d in range(1, channels + 1) if channels % d == 0]))
+    k = int(rng.choice([d for d in range(1, 13) if tile_bits % d == 0]))
+    positions = 4 * geometry.out_pixels
+    bounds = np.unique(np.append(rng.integers(1, positions, 3), [0, positions])).astype(np.int64)
+    packed = channel_minor(spikes.slot_major_rows, 0, channels, 20)
+    place = (packed, gather.source_y, gather.source_x, 5, channels, bounds, k, tile_bits, ports, window)
+    fast = counting.aligned_tiles(*place).reshape(-1, counting.COUNT_WORDS)
+    assert np.array_equal(fast, counting.forward_tiles(*place).reshape(-1, counting.COUNT_WORDS))
+    naive = forward_counts(im2col(dense, gather, 0), bounds, k, tile_bits // k, ports, window)
     assert all(expected(row, count) for row, count in zip(naive, fast, strict=True))
 
 
@@ -61,7 +80,7 @@ def test_update_tiles(seed: int) -> None:
     positions = 4 * geometry.out_pixels
     padded = np.append(rng.permutation(positions), np.full(-positions % k, -1))
     members = padded.reshape(-1, k).astype(np.int64)
-    packed = counting.channel_minor(spikes.slot_major_rows, 0, geometry.in_channels, 20)
+    packed = channel_minor(spikes.slot_major_rows, 0, geometry.in_channels, 20)
     place = (gather.source_y, gather.source_x, 5, geometry.in_channels)
     words, found = counting.group_rows(packed, *place, members)
     kept = np.flatnonzero(rng.random(len(members)) < 0.7)
@@ -74,21 +93,23 @@ def test_update_tiles(seed: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 5, 64, 67, 200])
-def test_channel_minor_words(channels: int) -> None:
-    rng = np.random.default_rng(channels)
-    dense = rng.integers(0, 2, (3, 2, channels, 3, 3))
+@pytest.mark.parametrize("side", [1, 3, 4, 9])
+def test_channel_minor_words(channels: int, side: int) -> None:
+    rng, pixels = np.random.default_rng(channels), side * side
+    dense = rng.integers(0, 2, (3, 2, channels, side, side))
     first, stop = channels // 3, channels
-    packed = counting.channel_minor(SpikeTensor.from_dense(dense).slot_major_rows, first, stop, 9)
+    packed = channel_minor(SpikeTensor.from_dense(dense).slot_major_rows, first, stop, pixels)
+    assert packed.shape == (6, pixels, -(-(stop - first) // 64))
     for slot in range(6):
-        for pixel in range(9):
+        for pixel in range(pixels):
             bits = [int(packed[slot, pixel, c // 64] >> np.uint64(c % 64)) & 1 for c in range(stop - first)]
-            assert bits == dense[slot % 3, slot // 3, first:stop].reshape(-1, 9)[:, pixel].tolist()
+            assert bits == dense[slot % 3, slot // 3, first:stop].reshape(-1, pixels)[:, pixel].tolist()
 
 
 def test_groups_are_kept_where_any_lane_has_a_gradient() -> None:
     rng = np.random.default_rng(0)
     dense = (rng.random((2, 3, 130, 2, 2)) < 0.01).astype(np.int64)
-    packed = counting.channel_minor(SpikeTensor.from_dense(dense).slot_major_rows, 0, 130, 4)
+    packed = channel_minor(SpikeTensor.from_dense(dense).slot_major_rows, 0, 130, 4)
     positions = np.append(np.arange(24), [-1]).reshape(-1, 5).astype(np.int64)
     flat = dense.transpose(1, 0, 3, 4, 2).reshape(24, 130)
     for first, stop in ((0, 130), (0, 64), (63, 65), (64, 128), (7, 8), (120, 130)):
