@@ -1,6 +1,8 @@
 """GPU baselines of a report: every column of every GPU asked for, and the machine against it.
 
-    speedup = GPU time / run time,  energy ratio = GPU energy / run energy,  area ratio = die / area
+    speedup = GPU time / run time,  energy ratio = GPU energy / run energy,  area ratio = die / area,
+
+with our area taken with the DRAM interface on the die, as the GPU's die has its own.
 
 Proof: ``tests/integration/test_gpu_baselines.py``.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 from simsnn.engines.gpu import GpuEstimate, gpu_estimates
 from simsnn.engines.gpu_config import BaselineConfig
 from simsnn.engines.gpu_table import gpu_spec
-from simsnn.results.report import GpuBaselineRow, Report, Totals
+from simsnn.results.report import GpuBaselineRow, Report
 from simsnn.workload.operation import Operation
 
 
@@ -32,13 +34,13 @@ def with_gpu_baselines(
     """
     specs = tuple(gpu_spec(name) for name in config.gpus)
     estimates = gpu_estimates(operations, timesteps, specs, config.precision, config.sustained_fraction)
-    rows = tuple(_row(estimate, report.totals) for estimate in estimates)
+    rows = tuple(_row(estimate, report) for estimate in estimates)
     notes = (*report.approximations, *_notes(config))
     return report.model_copy(update={"gpu_baselines": rows, "approximations": notes})
 
 
-def _row(estimate: GpuEstimate, totals: Totals) -> GpuBaselineRow:
-    gpu = estimate.gpu
+def _row(estimate: GpuEstimate, report: Report) -> GpuBaselineRow:
+    gpu, totals = estimate.gpu, report.totals
     return GpuBaselineRow(
         gpu=gpu.name,
         column=estimate.column.value,
@@ -51,7 +53,7 @@ def _row(estimate: GpuEstimate, totals: Totals) -> GpuBaselineRow:
         die_mm2=gpu.die_mm2,
         speedup=_ratio(estimate.time_ns, totals.time_ns),
         energy_ratio=_ratio(estimate.energy_pj, totals.total_energy_pj),
-        area_ratio=_ratio(gpu.die_mm2 * 1e6, totals.area_um2),
+        area_ratio=_ratio(gpu.die_mm2 * 1e6, report.die_area_um2 or totals.area_um2),
     )
 
 
