@@ -263,6 +263,23 @@ def test_gated_adds_of_a_repeated_product_count_the_real_spikes() -> None:
         assert adds["R"] == adds["F"] > 0
 
 
+def test_a_lut_repeats_its_forward_product_on_the_same_spikes() -> None:
+    lut = (
+        "{name: fe0, kind: lut, address_bits: 4, build_ports: 2, lanes: 8, groups: 4, read_ports: 2, tables: double,"
+        " block_positions: 1024, skip: zero_address, skip_window: 4, acc_width: 32 bit}"
+    )
+    flows = "mapping.F={engine: fe0}", "mapping.R={engine: fe0}"
+    report = simulate(machine(ENGINES, f"hardware.arrays.0={lut}", *flows, "workload.stash=recompute")).report
+    for layer in ("a", "b"):
+        forward, again = (
+            [row.observations["operations"] for row in rows(report, (pass_, "synapse")) if row.layer == layer]
+            for pass_ in ("F", "R")
+        )
+        assert forward == again
+        assert len(forward) == 4
+        assert min(forward) > 0
+
+
 def test_recompute_asks_for_its_engine_and_names_what_keeps_its_stash() -> None:
     without = f"mapping={{{PASSES.split(', R:')[0]}, {VECTOR}}}"
     with pytest.raises(ConfigError, match=r"which engine runs R .*stash: recompute repeats its product"):
