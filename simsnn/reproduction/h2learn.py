@@ -7,11 +7,6 @@ activity is synthetic, fitted to networks that are really trained at reduced sca
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-from matplotlib.figure import Figure
-
 from simsnn.config.dump import to_yaml
 from simsnn.reproduction.h2learn_ablations import (
     VARIATIONS,
@@ -64,21 +59,18 @@ def reproduce_h2learn(tell: Stage) -> Reproduction:
 
 
 def _bars(name: str, content: Comparison) -> Drawing:
-    return Drawing(name, _saving(lambda: comparison_figure(content)))
+    return Drawing(name, lambda path: save(comparison_figure(content), path))
 
 
 def _of_runs(measured: tuple[Measured, ...]) -> tuple[Drawing, ...]:
     """Timeline and densities of every network."""
-    found = []
-    for each in measured:
-        name, report, trace = each.pair.name, each.report, each.result.execution.trace
-        found.append(Drawing(f"timeline_{name}", _saving(lambda r=report, t=trace: timeline_figure(r, t))))  # type: ignore[misc]
-        found.append(Drawing(f"density_{name}", _saving(lambda r=report: density_figure(r))))  # type: ignore[misc]
-    return tuple(found)
+    return tuple(drawing for each in measured for drawing in (_timeline(each), _densities(each)))
 
 
-def _saving(draw: Callable[[], Figure]) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        save(draw(), path)
+def _timeline(each: Measured) -> Drawing:
+    trace = each.result.execution.trace
+    return Drawing(f"timeline_{each.pair.name}", lambda path: save(timeline_figure(each.report, trace), path))
 
-    return write
+
+def _densities(each: Measured) -> Drawing:
+    return Drawing(f"density_{each.pair.name}", lambda path: save(density_figure(each.report), path))
