@@ -135,7 +135,9 @@ def _wording(kind: str, problem: Any, context: Any, value: Any) -> tuple[str, tu
         "float_type": f"{value!r} is not a number",
     }
     message = message.removeprefix("Value error, ")
-    return (words.get(kind, f"{message[:1].lower()}{message[1:]} (found {_short(value)})"), allowed, None)
+    whole = isinstance(value, dict)  # the message speaks of several keys of this section
+    found = "" if whole else f" (found {_short(value)})"
+    return (words.get(kind, f"{message[:1].lower()}{message[1:]}{found}"), allowed, None)
 
 
 def _short(value: Any) -> str:

@@ -47,7 +47,9 @@ VARIATIONS = (
         "zero addresses and zero gradient groups are not skipped",
         (
             "hardware.arrays.0.skip=none",
+            "hardware.arrays.0.skip_window=null",
             "hardware.arrays.1.skip=none",
+            "hardware.arrays.1.skip_window=null",
             "hardware.arrays.1.skip_groups=none",
         ),
     ),
@@ -103,12 +105,13 @@ class Recipe:
 
 
 def run_ablations(trained: Trained, stages: Stages) -> tuple[Ablated, ...]:
-    """Every variation of the first network."""
+    """Every variation of the first network; all are read before the first runs."""
     pair, fitted = trained.pair, full_scale(trained).activity
+    batch = f"workload.batch={BATCH}"
+    experiments = [load(pair.full, (batch, *variation.overrides))[0] for variation in VARIATIONS]
     found = []
-    for variation in VARIATIONS:
+    for variation, experiment in zip(VARIATIONS, experiments, strict=True):
         stages.next(f"ablation: {variation.what}")
-        experiment, _ = load(pair.full, (f"workload.batch={BATCH}", *variation.overrides))
         found.append(Ablated(variation, simulate(experiment.model_copy(update={"activity": fitted})).report))
     return tuple(found)
 
