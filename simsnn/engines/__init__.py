@@ -28,7 +28,7 @@ class EngineClass(Protocol):
 
 
 ENGINES: Registry[EngineClass] = Registry("engine")
-ENGINES.add(LutEngine.kind, LutEngine)
 ENGINES.add(SystolicEngine.kind, SystolicEngine)
+ENGINES.add(LutEngine.kind, LutEngine)
 ENGINES.add(DualSparseEngine.kind, DualSparseEngine)
 ENGINES.add(VectorUnit.kind, VectorUnit)

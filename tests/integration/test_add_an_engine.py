@@ -92,7 +92,7 @@ def test_the_kind_is_unknown_without_its_line(experiment: Path, registered: Any)
     with pytest.raises(ConfigError, match="unknown kind 'mac_unit'") as caught:
         api.load(experiment)
     assert caught.value.where.path == "hardware.arrays.0.kind"
-    assert caught.value.allowed == ("systolic",)
+    assert caught.value.allowed == ("systolic", "lut", "dual_sparse")
     assert "mac_unit" not in str(HardwareConfig.model_json_schema())
 
 
