@@ -82,7 +82,19 @@ def draw_geometry(rng: np.random.Generator) -> ConvGeometry:
     least = [max(1, dilation * (size - 1) + 1 - 2 * padding) for size in kernel]
     height, width = (size + int(rng.integers(0, 4)) for size in least)
     stride = [int(rng.integers(1, 3)) for _ in range(2)]
-    return ConvGeometry(channels, height, width, out, *kernel, *stride, padding, padding, dilation, dilation, groups)
+    sizes = (channels, height, width, out)
+    return ConvGeometry(
+        *sizes,
+        kernel_h=kernel[0],
+        kernel_w=kernel[1],
+        stride_h=stride[0],
+        stride_w=stride[1],
+        padding_h=padding,
+        padding_w=padding,
+        dilation_h=dilation,
+        dilation_w=dilation,
+        groups=groups,
+    )
 
 
 def draw_config(rng: np.random.Generator, switches: LutSwitches) -> LutConfig:
@@ -171,7 +183,7 @@ def draw_case(rng: np.random.Generator, switches: LutSwitches) -> LutCase:
     ready = np.zeros(plan.chunk_count, np.int64)
     if switches.late:
         ready = np.cumsum(rng.integers(0, 40, plan.chunk_count)) * (rng.random(plan.chunk_count) < 0.5)
-    initial = ()
+    initial: tuple[Ints, ...] = ()
     if isinstance(plan, LutUpdatePlan):
         shapes = [(plan.core.rows(section), plan.core.work.out_channels) for section in range(len(plan.core.sections))]
         initial = tuple(rng.integers(-99, 100, size) for size in shapes)

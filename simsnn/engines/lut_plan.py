@@ -54,8 +54,13 @@ class LutChunk:
 class LutCore(Protocol):
     """Tiles of one operation, with their times and counts."""
 
-    config: LutConfig
-    work: LutWork
+    @property
+    def config(self) -> LutConfig:
+        """The engine."""
+
+    @property
+    def work(self) -> LutWork:
+        """The product."""
 
     @property
     def sections(self) -> tuple[Section, ...]:

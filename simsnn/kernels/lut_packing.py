@@ -25,7 +25,7 @@ _ALL = 0xFFFFFFFFFFFFFFFF
 def field(row: Words, position: int, bits: int) -> np.uint64:
     """``bits`` <= 64 bits of a row from ``position`` on."""
     word, shift = position >> 6, np.uint64(position & 63)
-    value = row[word] >> shift
+    value: np.uint64 = row[word] >> shift
     if shift != 0 and (position & 63) + bits > 64:
         value |= row[word + 1] << (np.uint64(64) - shift)
     if bits < 64:

@@ -123,3 +123,22 @@ def test_operations_are_spikes_times_fan_out(seed: int) -> None:
     assert totals.operations == activity.nonzeros * (geometry.out_channels // geometry.groups)
     assert totals.table_adds == totals.tables * (2**case.plan.core.config.address_bits - 1) - totals.table_copies
     assert (case.plan.core.work.operation.pass_ is Pass.W) is bool(seed % 2)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_later_operands_never_make_a_chunk_earlier(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    update = bool(seed % 3)
+    switches = LutSwitches(update, "double", "zero_address", "when_cheaper", "all_lanes" if update else "none")
+    for _ in range(5):
+        plan = draw_case(rng, switches).plan
+        early = rng.integers(0, 80, plan.chunk_count)
+        late = early + rng.integers(0, 30, plan.chunk_count)
+        states = (plan.start(), plan.start())
+        for chunk in range(plan.chunk_count):
+            first, second = (
+                plan.advance(state, chunk, int(ready[chunk]))
+                for state, ready in zip(states, (early, late), strict=True)
+            )
+            assert first[0] <= second[0]
+            assert first[1] <= second[1]
