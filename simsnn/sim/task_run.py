@@ -49,6 +49,7 @@ class TaskRun:
 
     __slots__ = (
         "_freezes",
+        "_monotone",
         "_plan",
         "_result_end",
         "_stall",
@@ -67,6 +68,7 @@ class TaskRun:
         self.end = origin
         self.causes = [0] * len(Stalls.__dataclass_fields__)
         self._plan = task.plan
+        self._monotone = bool(getattr(task.plan, "monotone", True))
         self._state = task.plan.start()
         self.frozen_cycles = 0
         # Per chunk so far, if the engine is slowed down: frozen edges before it, its issue_end.
@@ -92,7 +94,7 @@ class TaskRun:
                 f"chunk {chunk} of task {self.task.id} is ready at {inside} but issues until {issue_end}"
                 f" and has its result at {result_end} cycles"
             )
-        if inside:
+        if inside or not self._monotone:  # a dynamic queue may pay for an earlier chunk's lateness now
             self._book_stall(chunk, wait)
         issue_end = int(issue_end)
         self._result_end = max(self._result_end, int(result_end))
