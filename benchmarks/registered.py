@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from benchmarks.bench_advance import advance_uncontended
 from benchmarks.bench_closed_form import closed_form_vgg16
+from benchmarks.bench_counting import dual_sparse_counting, lut_counting
+from benchmarks.bench_engine_twins import reference_dual_sparse, reference_lut
 from benchmarks.bench_event_engine import event_engine_contended
+from benchmarks.bench_h2learn import h2learn_memory, h2learn_step
 from benchmarks.bench_help import help_start
 from benchmarks.bench_lif import lif_forward_backward
 from benchmarks.bench_quickstart import quickstart_cold_activity, quickstart_memory, quickstart_stored
@@ -25,4 +28,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "quickstart_cold_activity": quickstart_cold_activity,
     "quickstart_stored": quickstart_stored,
     "quickstart_memory": quickstart_memory,
+    "reference_lut": reference_lut,
+    "reference_dual_sparse": reference_dual_sparse,
+    "lut_counting": lut_counting,
+    "dual_sparse_counting": dual_sparse_counting,
+    "h2learn_step": h2learn_step,
+    "h2learn_memory": h2learn_memory,
 }
