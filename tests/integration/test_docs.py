@@ -10,7 +10,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import BaseModel
@@ -19,6 +21,7 @@ from simsnn.cli import main
 from simsnn.config.hardware import HardwareConfig
 from simsnn.config.loader import read_yaml
 from simsnn.config.resolve import build
+from simsnn.costs import Observed
 from simsnn.engines import ENGINES
 from simsnn.results.report import Report
 from simsnn.units import Dimension
@@ -89,8 +92,12 @@ def commands(page: Path) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def short(words: list[str]) -> list[str]:
-    """Validation takes minutes and is what many other tests do: here only its command line."""
-    return [*words, "--help"] if words[0] == "validate" else words
+    """What takes minutes and is what other tests do: here only the command line, or one sample without events."""
+    if words[0] in ("validate", "reproduce"):
+        return [*words, "--help"]
+    if words[0] == "run" and "h2learn" in words[1]:
+        return [*words, "--set", "workload.batch=1", "--set", "simulation.level=closed_form"]
+    return words
 
 
 def test_readme_commands_run_and_print_what_is_shown(
@@ -100,7 +107,7 @@ def test_readme_commands_run_and_print_what_is_shown(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "110")
     found = list(commands(ROOT / "README.md"))
-    assert {words[0] for words, _ in found} >= {"run", "explain", "validate", "init", "list"}
+    assert {words[0] for words, _ in found} >= {"run", "explain", "validate", "reproduce", "init", "list"}
     for words, shown in found:
         capsys.readouterr()
         assert main(short(words)) == 0, words
@@ -197,6 +204,75 @@ def test_machines_keep_their_section_numbers() -> None:
     assert numbers == [str(number) for number in range(1, 11)]
 
 
+ENGINE_PAGES = {
+    "lut": ("lut_engine.md", ("lut_forward_timing.png", "lut_update_timing.png")),
+    "dual_sparse": ("dual_sparse_engine.md", ("dual_sparse_timing.png",)),
+}
+"""Page and timing diagrams of every engine that has a page of its own; the others are in machines.md alone."""
+
+
+def table_keys(page: Path) -> set[str]:
+    """Names in the first column of the page's tables."""
+    rows = re.findall(r"^\| (`[^|]+) \|", text_of(page), re.M)
+    return {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in ENGINES])
+def test_every_engine_has_a_page_with_every_key_and_its_figures(kind: str) -> None:
+    if kind not in ENGINE_PAGES:
+        assert kind in ("systolic", "vector_unit"), f"{kind} has no page"
+        return
+    name, figures = ENGINE_PAGES[kind]
+    page = ROOT / "docs" / name
+    (config,) = [engine.config_type for found, engine in ENGINES if found == kind]
+    missing = set(config.model_fields) - table_keys(page)
+    assert not missing, f"{name} explains no {sorted(missing)}"
+    for figure in figures:
+        assert re.search(rf"^!\[[^\]]+\]\(figures/{figure}\)", text_of(page), re.M), f"{name} shows no {figure}"
+    assert f"({name}#configuration)" in text_of(ROOT / "docs" / "contracts.md")
+    assert f"(docs/{name})" in text_of(ROOT / "README.md")
+
+
+def test_pages_of_schedule_and_baseline_explain_their_keys() -> None:
+    from simsnn.engines.gpu_config import BaselineConfig
+    from simsnn.schedule.engine_pipeline import EnginePipeline
+
+    pipeline, gpu = ROOT / "docs" / "engine_pipeline.md", ROOT / "docs" / "gpu_baseline.md"
+    wanted = {f"schedule.{name}" for name in EnginePipeline.model_fields} - {"schedule.kind"}
+    assert wanted | {"mapping.neuron_backward", "workload.stash"} <= table_keys(pipeline)
+    assert {f"baselines.{name}" for name in BaselineConfig.model_fields} <= table_keys(gpu)
+
+
+def drawing() -> ModuleType:
+    """The script behind ``make figures``."""
+    spec = spec_from_file_location("draw_timing", ROOT / "docs" / "draw_timing.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_edges_told_of_the_figures_are_those_drawn() -> None:
+    """Totals and parts in the texts below the timing diagrams are those of the register-level runs."""
+    figures = drawing()
+    lut, dual = text_of(ROOT / "docs" / "lut_engine.md"), text_of(ROOT / "docs" / "dual_sparse_engine.md")
+    forward, update, backward = figures.forward_run(), figures.update_run(), figures.backward_run()
+    fill, stream, build, _, scan, _, drain, stall = forward.parts.tolist()
+    assert f"{fill} + {stream} + {build} + {scan} + {drain} + {stall} = {forward.cycles} edges" in lut
+    fill, stream, _, reload, scan, _, drain, _ = update.parts.tolist()
+    told = f"fill {fill} + stream {stream} + reload {reload} + scan {scan} + drain {drain} = {update.cycles}."
+    assert told in lut
+    fill, stream, _, _, scan, idle, drain, _ = backward.parts.tolist()
+    total = 3 * backward.total_cycles
+    assert f"{fill} + {stream} + {scan} + {idle} + {drain} = {total} = 3 x {backward.total_cycles}" in dual
+    assert f"{backward.useful_lane_cycles} are used and\n{backward.losses.lane_rounding} lost" in dual
+
+
+def test_contracts_name_every_observation() -> None:
+    assert {observed.value for observed in Observed} <= contract_words()
+
+
 def test_validation_states_the_comparisons_that_run() -> None:
     from simsnn.commands.validate import CASES
     from simsnn.validation.checks import checks
@@ -209,9 +285,17 @@ def test_validation_states_the_comparisons_that_run() -> None:
     assert f"Together {total:,} cases" in page
     assert f"{systolic} settings x {CASES}" in page
     assert f"{systolic} combinations of switches | {systolic * CASES:,} |" in readme
+    for machine in ("lut_forward", "lut_update", "dual_sparse"):
+        settings = sum(check.machine == machine for check in against)
+        row = re.search(rf"^\|[^|]*\(`{machine}`\) .*$", page, re.M)
+        assert row, machine
+        assert f"{settings} settings x {CASES} = {settings * CASES:,}" in row[0]
+        assert f"| {settings} | {settings * CASES:,} | 0 |" in readme
     assert f"| {len(oracle_rows())} |" in readme
 
 
-def test_the_shipped_hardware_reads_as_documented() -> None:
-    document = read_yaml(ROOT / "configs" / "hardware" / "ws32.yaml")
-    assert build(HardwareConfig, document).arrays[0].kind == "systolic"
+@pytest.mark.parametrize(("name", "kinds"), [("ws32", ["systolic"]), ("h2learn_a0", ["lut", "lut", "dual_sparse"])])
+def test_the_shipped_hardware_reads_as_documented(name: str, kinds: list[str]) -> None:
+    document = read_yaml(ROOT / "configs" / "hardware" / f"{name}.yaml")
+    assert [array.kind for array in build(HardwareConfig, document).arrays] == kinds
+    assert f"`{name}`" in text_of(ROOT / "docs" / "papers.md")
