@@ -11,7 +11,8 @@ from simsnn.reference.lut import LutMachine, run_lut_forward
 from simsnn.reproduction.h2learn_runs import Measured
 from simsnn.reproduction.outcome import Claim, Standing
 from simsnn.validation.checks import checks
-from simsnn.workload.operation import Pass
+from simsnn.workload.operation import GemmOperation, Pass
+from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.spike_tensor import SpikeTensor
 
 CASES = 20
@@ -23,7 +24,7 @@ WIDEST_ADDRESS = 8
 def exact_claims(measured: tuple[Measured, ...], seed: int = 0) -> tuple[Claim, ...]:
     """Every exact check; a value other than its bound fails the command."""
     claims = [_machine_claim(machine, seed) for machine in MACHINES]
-    claims.append(_table_claim(seed))
+    claims += [*_table_claims(seed), _dense_claim(measured[0])]
     claims += [_operations_claim(each) for each in measured]
     return tuple(claims)
 
@@ -38,21 +39,59 @@ def _machine_claim(machine: str, seed: int) -> Claim:
     return _zero(id=f"exact.{machine}", value=float(sum(row.mismatches for row in rows)), note=note)
 
 
-def _table_claim(seed: int) -> Claim:
-    """Adds that the builder of the register-level twin does per table, against 2^k - k - 1."""
-    rng, wrong = np.random.default_rng(seed), 0
+def _table_claims(seed: int) -> tuple[Claim, ...]:
+    """Adds of the register-level twin's builder per table against 2^k - k - 1, its sums against direct sums."""
+    rng, adds, sums = np.random.default_rng(seed), 0, 0
     for bits in range(1, WIDEST_ADDRESS + 1):
         machine = LutMachine(bits, 1 + bits % 3, 1, 2, 1, double_tables=True, skip_window=0, bypass=False)
         weights = rng.integers(-9, 9, (3 * bits, 2))
         spikes = rng.integers(0, 2, (5, 3 * bits), dtype=np.uint8)
         run = run_lut_forward(machine, weights, spikes, np.array([0, 5]), np.array([3]), np.array([0]))
-        counts = run.counts
-        equal = np.array_equal(run.values, spikes.astype(np.int64) @ weights)
-        wrong += counts.table_adds != counts.tables * (2**bits - bits - 1) or not equal
-    note = (
-        f"table widths k = 1 to {WIDEST_ADDRESS} whose adds are not 2^k - k - 1 or whose sums are not the direct sums"
+        adds += run.counts.table_adds != run.counts.tables * (2**bits - bits - 1)
+        sums += int(np.count_nonzero(run.values != spikes.astype(np.int64) @ weights))
+    widths = f"table widths k = 1 to {WIDEST_ADDRESS}"
+    return (
+        _zero(id="exact.lut_sums", value=float(sums), note=f"sums over {widths} that differ from the direct sum"),
+        _zero(id="exact.table_adds", value=float(adds), note=f"{widths} whose tables take other than 2^k - k - 1 adds"),
     )
-    return _zero(id="exact.table_adds", value=float(wrong), note=note)
+
+
+def _dense_claim(each: Measured) -> Claim:
+    """Backward products with masks of ones, against the dense count: one MAC per tap that exists, and its cycles."""
+    wrong, products = 0, 0
+    for item in each.result.prepared.mapped:
+        operation = item.operation
+        if not isinstance(operation, GemmOperation) or operation.pass_ is not Pass.B or operation.geometry is None:
+            continue
+        bound = item.choice.plan.with_activity(_ones(operation)).cost()
+        dense = item.choice.plan.with_activity(None).cost()
+        counted = bound.observed(Observed.OPERATIONS)
+        wrong += counted != _dense_macs(operation) or bound.cycles != dense.cycles
+        products += 1
+    note = (
+        f"{each.pair.name}: of {products} backward products, those whose count with masks of ones is not the dense one"
+    )
+    return _zero(id="exact.dense_backward", value=float(wrong), note=note)
+
+
+def _ones(operation: GemmOperation) -> ProductActivity:
+    geometry, steps = operation.geometry, operation.timesteps
+    assert geometry is not None  # the caller asked
+    batch = operation.slots // steps
+    inputs = (steps, batch, geometry.in_channels, geometry.in_h, geometry.in_w)
+    outputs = (steps, batch, geometry.out_channels, geometry.out_h, geometry.out_w)
+    spikes, gradient = (SpikeTensor.from_dense(np.ones(shape, np.uint8)) for shape in (inputs, outputs))
+    return ProductActivity(geometry, spikes, gradient, spikes)
+
+
+def _dense_macs(operation: GemmOperation) -> int:
+    """Taps inside the map, times both channel counts of a group, times slots; counted along each axis."""
+    geometry = operation.geometry
+    assert geometry is not None  # the caller asked
+    rows = sum(_uses(geometry.in_h, geometry.out_h, geometry.kernel_h, geometry.stride_h, geometry.padding_h))
+    columns = sum(_uses(geometry.in_w, geometry.out_w, geometry.kernel_w, geometry.stride_w, geometry.padding_w))
+    channels = geometry.in_channels // geometry.groups * geometry.out_channels
+    return rows * columns * channels * operation.slots
 
 
 def _operations_claim(each: Measured) -> Claim:

@@ -115,7 +115,8 @@ def _bars(axes: Axes, content: Comparison) -> None:
     axes.set_ylim(len(content.groups) * pitch - 0.9, -0.75)
     if content.logarithmic:
         axes.set_xscale("log")
-        axes.set_xlim(right=largest * 2)
+        smallest = min(v for s in content.series for v in s.values if v is not None)
+        axes.set_xlim(min(1.0, smallest / 2), largest * 2)
     else:
         axes.set_xlim(0, largest * 1.12)
     axes.grid(axis="x")
