@@ -43,7 +43,6 @@ from simsnn.engines.gpu_table import GpuConstants, GpuSpec, gpu_constants
 from simsnn.errors import ConfigError
 from simsnn.workload.operation import Gemm, Operation
 
-
 MODEL_VERSION = 1
 """Goes up with every change of the model or of its table that may change an estimate."""
 

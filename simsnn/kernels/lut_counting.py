@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.kernels.compiler import jit
+from simsnn.kernels.lut_lines import LONGEST_FIELD, count_words, fill_line, fold_shifts, heads, join_ports
 from simsnn.kernels.lut_packing import field, or_lowered_row
 from simsnn.kernels.spikes import popcount64
 
@@ -30,15 +31,6 @@ LARGEST_ALIGNED = 2**31
 """Address bits of a tile up to which :func:`aligned_tiles` counts two numbers in one word."""
 
 _ALL = 0xFFFFFFFFFFFFFFFF
-
-
-@jit
-def _heads(k: int) -> np.uint64:
-    """The lowest bit of each of the 64 // k fields of a word."""
-    mask = np.uint64(0)
-    for index in range(64 // k):
-        mask |= np.uint64(1) << np.uint64(index * k)
-    return mask
 
 
 @jit
@@ -79,14 +71,14 @@ def _close(count: Ints, gap: int, window: int) -> None:
 
 
 @jit
-def _address_block(row: Words, start: int, stop: int, k: int, heads: np.uint64) -> tuple[int, int]:
+def _address_block(row: Words, start: int, stop: int, k: int, lowest: np.uint64) -> tuple[int, int]:
     """Non-zero k-bit addresses and ones among bits ``start <= i < stop`` of a row."""
     step, position, nonzero, ones = 64 // k * k, start, 0, 0
     while position < stop:
         value = field(row, position, min(step, stop - position))
         if value != 0:
             ones += popcount64(value)
-            nonzero += popcount64(_fold(value, k) & heads)
+            nonzero += popcount64(_fold(value, k) & lowest)
         position += step
     return nonzero, ones
 
@@ -125,7 +117,7 @@ def forward_tiles(
     """
     columns = source_y.shape[1] * source_x.shape[1] * channels
     tiles, out_w = (columns + tile_bits - 1) // tile_bits, source_x.shape[0]
-    pixels, heads = source_y.shape[0] * out_w, _heads(k)
+    pixels, lowest = source_y.shape[0] * out_w, heads(k)
     counts = np.zeros((len(bounds) - 1, tiles, COUNT_WORDS), np.int64)
     row = np.zeros(columns // 64 + 2, np.uint64)
     gaps, any_set = np.zeros(tiles, np.int64), np.zeros(tiles, np.bool_)
@@ -140,7 +132,7 @@ def forward_tiles(
             complete = last or (position + 1 - bounds[block]) % read_ports == 0
             for tile in range(tiles):
                 start, count = tile * tile_bits, counts[block, tile]
-                nonzero, ones = _address_block(row, start, min(columns, start + tile_bits), k, heads)
+                nonzero, ones = _address_block(row, start, min(columns, start + tile_bits), k, lowest)
                 count[NONZERO] += nonzero
                 count[ONES] += ones
                 any_set[tile] |= nonzero > 0
@@ -155,40 +147,32 @@ def forward_tiles(
 @jit
 def _segments(packed: Words, channels: int, k: int, tile_bits: int) -> Ints:
     """Non-zero addresses << 32 | ones of every (segment of ``tile_bits`` channels, slot, pixel)."""
-    heads = _heads(k)
+    if tile_bits % 64 == 0 and 64 % k == 0:
+        return count_words(packed, k, tile_bits // 64)
+    lowest = heads(k)
     found = np.zeros((channels // tile_bits, packed.shape[0], packed.shape[1]), np.int64)
     for slot in range(packed.shape[0]):
         for pixel in range(packed.shape[1]):
             row = packed[slot, pixel]
             for segment in range(found.shape[0]):
-                nonzero, ones = _address_block(row, segment * tile_bits, (segment + 1) * tile_bits, k, heads)
+                nonzero, ones = _address_block(row, segment * tile_bits, (segment + 1) * tile_bits, k, lowest)
                 found[segment, slot, pixel] = (nonzero << 32) | ones
     return found
 
 
 @jit
-def _aligned_tile(
-    values: Ints, ys: Ints, xs: Ints, width: int, start: int, stop: int, read_ports: int, window: int, count: Ints
-) -> None:
-    """One tile that stays within a tap: ``ys`` and ``xs`` are the source coordinates of that tap."""
-    pixels, out_w = len(ys) * len(xs), len(xs)
-    total, gap, port, any_set, position = 0, 0, 0, False, start
-    while position < stop:
-        slot, pixel = position // pixels, position % pixels
-        y, x = pixel // out_w, pixel % out_w
-        row, base = values[slot], ys[y] * width
-        for column in range(x, min(out_w, x + stop - position)):
-            value = row[base + xs[column]] if base >= 0 and xs[column] >= 0 else 0
-            total += value
-            any_set |= value != 0
-            port += 1
-            if port == read_ports:
-                gap = _flag(count, gap, any_set, window)
-                port, any_set = 0, False
-        position += min(out_w - x, stop - position)
-    if port:
-        gap = _flag(count, gap, any_set, window)
+def _count_line(line: Ints, positions: int, read_ports: int, window: int, count: Ints) -> None:
+    """One tile that stays within a tap; the line is used up."""
+    total = 0
+    for index in range(positions):
+        total += line[index]
     count[NONZERO], count[ONES] = total >> 32, total & 0xFFFFFFFF
+    issues, gap = (positions + read_ports - 1) // read_ports, 0
+    if join_ports(line, positions, read_ports) == 0 or window == 0:
+        count[ISSUES] = count[EDGES] = issues
+    else:
+        for issue in range(issues):
+            gap = _flag(count, gap, line[issue] != 0, window)
     _close(count, gap, window)
 
 
@@ -213,35 +197,40 @@ def aligned_tiles(
     taps_x, segments = source_x.shape[1], len(values)
     tiles = source_y.shape[1] * taps_x * segments
     counts = np.zeros((len(bounds) - 1, tiles, COUNT_WORDS), np.int64)
+    line, stored = np.empty(np.diff(bounds).max(), np.int64), packed.shape[1]
     for tile in range(tiles):
         tap, segment = tile // segments, tile % segments
         ys, xs = source_y[:, tap // taps_x].copy(), source_x[:, tap % taps_x].copy()
+        of_pixels = values[segment].reshape(-1)
         for block in range(len(bounds) - 1):
             start, stop = bounds[block], bounds[block + 1]
-            _aligned_tile(values[segment], ys, xs, width, start, stop, read_ports, window, counts[block, tile])
+            fill_line(of_pixels, stored, ys, xs, width, start, stop, line)
+            _count_line(line, stop - start, read_ports, window, counts[block, tile])
     return counts
 
 
 @jit
 def _pixel_ones(packed: Words) -> Ints:
-    """Ones of every (slot, pixel)."""
-    found = np.zeros(packed.shape[:2], np.int64)
-    for slot in range(packed.shape[0]):
-        for pixel in range(packed.shape[1]):
-            for word in packed[slot, pixel]:
-                found[slot, pixel] += popcount64(word)
+    """Ones of every (slot, pixel), in one row."""
+    found = np.zeros(packed.shape[0] * packed.shape[1], np.int64)
+    rows = packed.reshape(-1, packed.shape[2])
+    for row in range(len(found)):
+        for word in range(rows.shape[1]):
+            found[row] += popcount64(rows[row, word])
     return found
 
 
 @jit
-def _lowered_ones(ones: Ints, ys: Ints, xs: Ints, width: int) -> int:
-    """Ones of a lowered row; ``ones`` of the pixels of its slot."""
-    total = 0
-    for y in ys:
-        for x in xs:
+def _tap_pixels(source_y: Ints, source_x: Ints, width: int) -> Ints:
+    """Stored pixel of every output pixel and tap, -1 outside the map."""
+    rows, columns = source_y.shape[1], source_x.shape[1]
+    found = np.full((len(source_y) * len(source_x), rows * columns), -1, np.int64)
+    for pixel in range(found.shape[0]):
+        for tap in range(found.shape[1]):
+            y, x = source_y[pixel // len(source_x), tap // columns], source_x[pixel % len(source_x), tap % columns]
             if y >= 0 and x >= 0:
-                total += ones[y * width + x]
-    return total
+                found[pixel, tap] = y * width + x
+    return found
 
 
 @jit
@@ -264,21 +253,30 @@ def group_rows(
     ones : NDArray[int64], shape (groups, 2)
         Non-zero addresses, and ones in them.
     """
-    columns, out_w = source_y.shape[1] * source_x.shape[1] * channels, source_x.shape[0]
-    pixels, words = source_y.shape[0] * out_w, columns // 64 + 2
-    rows, pixel_ones = np.zeros((len(position_groups), words), np.uint64), _pixel_ones(packed)
-    found = np.zeros((len(position_groups), 2), np.int64)
+    sources, of_pixels = _tap_pixels(source_y, source_x, width), _pixel_ones(packed)
+    (pixels, taps), stored, out_w = sources.shape, packed.shape[1], len(source_x)
+    rows = np.zeros((len(position_groups), taps * channels // 64 + 2), np.uint64)
+    found, flat = np.zeros((len(position_groups), 2), np.int64), packed.reshape(-1)
+    tap_words = channels // 64 if channels % 64 == 0 else 0
     for group in range(len(position_groups)):
-        row = rows[group]
-        for position in position_groups[group]:
+        row, ones, nonzero = rows[group], 0, 0
+        for index in range(position_groups.shape[1]):
+            position = position_groups[group, index]
             if position < 0:
                 continue
             slot, pixel = position // pixels, position % pixels
-            ys, xs = source_y[pixel // out_w], source_x[pixel % out_w]
-            or_lowered_row(packed, slot, ys, xs, width, channels, row)
-            found[group, 1] += _lowered_ones(pixel_ones[slot], ys, xs, width)
-        for word in range(words):
-            found[group, 0] += popcount64(row[word])
+            for tap in range(taps):
+                if sources[pixel, tap] >= 0:
+                    at = slot * stored + sources[pixel, tap]
+                    ones += of_pixels[at]
+                    for word in range(tap_words):
+                        row[tap * tap_words + word] |= flat[at * tap_words + word]
+            if not tap_words:
+                ys, xs = source_y[pixel // out_w], source_x[pixel % out_w]
+                or_lowered_row(packed, slot, ys, xs, width, channels, row)
+        for word in range(rows.shape[1]):
+            nonzero += popcount64(row[word])
+        found[group, 0], found[group, 1] = nonzero, ones
     return rows, found
 
 
@@ -311,6 +309,24 @@ def kept_groups(gradients: Words, pixels: int, first: int, stop: int, position_g
                 if value != 0:
                     kept[group] = True
     return kept
+
+
+@jit
+def _flags_in_words(row: Words, read_ports: int, issues: int, window: int, count: Ints) -> int:
+    """Flags of a row whose issues do not cross words: all of a word at once where all are set. Returns the gap."""
+    lowest, shifts, step, gap = heads(read_ports), fold_shifts(read_ports), 64 // read_ports, 0
+    for first in range(0, issues, step):
+        value = row[first // step]
+        for shift in shifts:
+            value |= value >> shift
+        value &= lowest
+        if value == lowest and gap == 0 and first + step <= issues:
+            count[ISSUES] += step
+            count[EDGES] += step
+            continue
+        for issue in range(min(step, issues - first)):
+            gap = _flag(count, gap, (value >> np.uint64(issue * read_ports)) & np.uint64(1) != 0, window)
+    return gap
 
 
 @jit
@@ -349,6 +365,8 @@ def update_tiles(
         gap = 0
         if window == 0:
             count[ISSUES] = count[EDGES] = issues
+        elif read_ports <= LONGEST_FIELD and 64 % read_ports == 0:
+            gap = _flags_in_words(total, read_ports, issues, window, count)
         else:
             for issue in range(issues):
                 gap = _flag(count, gap, _any(total, issue * read_ports, min(columns, (issue + 1) * read_ports)), window)

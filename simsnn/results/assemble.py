@@ -145,10 +145,14 @@ def _traffic_rows(traffic: Traffic) -> tuple[TrafficRow, ...]:
 
 
 def _binds(item: MappedOperation, record: TaskRecord, machine: Machine) -> str:
-    """What takes most of the task's time: its engine, its transfers (or the wait for them), another wait."""
+    """What takes most of the task's time: its engine, its transfers (or the wait for them), another wait.
+
+    Group-cycles of engines with parallel groups count as a share of a cycle.
+    """
+    groups = record.cycles.groups
     moved = sum(machine.dram.occupancy_cycles(t.bytes) for m in item.choice.moves for t in m.loads + m.stores)
-    busy = (record.cycles.accounted - record.cycles.stall) // record.cycles.groups
-    waits = {cause.value: int(getattr(record.stalls, cause.value)) for cause in StallCause}
+    busy = (record.cycles.accounted - record.cycles.stall) // groups
+    waits = {cause.value: int(getattr(record.stalls, cause.value)) // groups for cause in StallCause}
     candidates = {"compute": busy, **waits, "dram": max(moved, waits["dram"])}
     return max(candidates, key=lambda name: candidates[name])
 

@@ -230,7 +230,9 @@ class Activity:
         """What a reader of any result from this activity must know, one sentence each."""
         found = []
         if self.synthetic:
-            found.append("the activity is synthetic: its rates and correlations were chosen or fitted, not recorded in training")
+            found.append(
+                "the activity is synthetic: its rates and correlations were chosen or fitted, not recorded in training"
+            )
         for entry in self.layers:
             gradient = entry.synapse_gradient
             if gradient is not None and gradient.elements and gradient.nonzeros == 0:

@@ -87,7 +87,12 @@ def test_runs_plot_and_reprice_find_what_was_run(here: Path, capsys: pytest.Capt
     assert main(["runs", "--json"]) == 0
     assert [row["id"] for row in document(capsys)] == [report["id"]]
     assert main(["plot", "latest", "-o", "figures", "--format", "svg"]) == 0
-    assert sorted(p.name for p in (here / "figures").iterdir()) == ["cycles.svg", "density.svg", "energy.svg", "timeline.svg"]
+    assert sorted(p.name for p in (here / "figures").iterdir()) == [
+        "cycles.svg",
+        "density.svg",
+        "energy.svg",
+        "timeline.svg",
+    ]
     capsys.readouterr()
     assert main(["reprice", report["id"][:6], "--json"]) == 0
     again = document(capsys)
@@ -134,7 +139,8 @@ def test_validate_counts_cases_and_mismatches(capsys: pytest.CaptureFixture[str]
     outcome = document(capsys)
     assert outcome["name"] == "validate"
     machines = outcome["machines"]
-    assert {row["machine"] for row in machines} == {"systolic", "vector_unit", "lut_forward", "lut_update", "dual_sparse"}
+    names = {"systolic", "vector_unit", "lut_forward", "lut_update", "dual_sparse"}
+    assert {row["machine"] for row in machines} == names
     assert {row["level"] for row in machines} == {"reference", "scalesim"}
     assert sum(row["cases"] for row in machines if row["level"] == "scalesim") == 282
     assert all(row["mismatches"] == 0 and row["status"] == "exact" for row in machines)
