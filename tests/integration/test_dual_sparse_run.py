@@ -81,6 +81,13 @@ def test_one_queue_runs_as_well():
         assert row.parts.total == row.cycles * 4
 
 
+def test_what_binds_weighs_waits_of_all_groups_against_their_work():
+    row = backward(simulate(synthetic(*overrides(), "hardware.dram.bandwidth=4 GB/s")).report)["o"]
+    busy = (row.parts.total - row.parts.stall) // row.groups
+    assert row.stalls.dram // row.groups < busy < row.stalls.dram  # in group-cycles the wait only looks longer
+    assert row.binds == "compute"
+
+
 def test_energy_and_area_of_the_engine_are_priced():
     report = run()
     components = {name for row in backward(report).values() for name in row.energy_pj}
