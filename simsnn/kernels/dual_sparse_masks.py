@@ -76,8 +76,12 @@ def channel_minor(rows: Words, channels: int, pixels: int) -> Words:
             present = min(64, channels - 64 * word)
             for first in range(0, pixels, 64):
                 width = min(64, pixels - first)
-                for c in range(present):
-                    block[c] = read_bits(row, (64 * word + c) * pixels + first, width)
+                if pixels & 63 == 0:
+                    for c in range(present):
+                        block[c] = row[((64 * word + c) * pixels + first) >> 6]
+                else:
+                    for c in range(present):
+                        block[c] = read_bits(row, (64 * word + c) * pixels + first, width)
                 block[present:] = np.uint64(0)
                 transpose_block(block)
                 base = slot * pixels + first
@@ -128,23 +132,27 @@ def field_counts(
         Output pixels of a slot, and columns of the output map.
     out : int32 (slots * input pixels,)
     """
-    rows, columns = source_y.shape[0], source_x.shape[0]
-    index = 0
-    for slot in order:
-        base = slot * pixels
+    rows, columns, height = source_y.shape[0], source_x.shape[0], pixels // width
+    # first along x, then along y; columns outside the map read the zero behind the last one
+    sources = np.ascontiguousarray(np.where(source_x < 0, width, source_x).T)
+    along_x, line = np.zeros((height, columns), np.int32), np.zeros(width + 1, np.int32)
+    for index in range(len(order)):
+        slot = order[index]
+        for y in range(height):
+            line[:width] = counts[slot * pixels + y * width : slot * pixels + (y + 1) * width]
+            sums = along_x[y]
+            sums[:] = 0
+            for tap in range(len(sources)):
+                for x in range(columns):
+                    sums[x] += line[sources[tap, x]]
         for y in range(rows):
-            for x in range(columns):
-                total = 0
-                for ky in range(source_y.shape[1]):
-                    oy = source_y[y, ky]
-                    if oy < 0:
-                        continue
-                    for kx in range(source_x.shape[1]):
-                        ox = source_x[x, kx]
-                        if ox >= 0:
-                            total += counts[base + oy * width + ox]
-                out[index] = total
-                index += 1
+            first = (index * rows + y) * columns
+            total = out[first : first + columns]
+            total[:] = 0
+            for oy in source_y[y]:
+                if oy >= 0:
+                    for x in range(columns):
+                        total[x] += along_x[oy, x]
 
 
 @jit
@@ -201,6 +209,20 @@ def _conflicted_passes(row: Words, low: int, high: int, lanes: int, offset: int,
 
 
 @jit
+def _one_pass(words: Words, order: Ints, pixels: int, low: int, high: int, needed: Counts32, edges: Counts32) -> None:
+    """:func:`lane_edges` where every active pixel of a slice takes one pass; the slice lies in one word."""
+    word, mask = low >> 6, (ALL << np.uint64(low & 63)) & (ALL >> np.uint64(63 - ((high - 1) & 63)))
+    for index in range(len(order)):
+        first = order[index] * pixels
+        rows = words[first : first + pixels]
+        counts, passes = needed[index * pixels : (index + 1) * pixels], edges[index * pixels : (index + 1) * pixels]
+        for pixel in range(pixels):
+            count = popcount64(rows[pixel, word] & mask)
+            counts[pixel] = count
+            passes[pixel] = 1 if count else 0
+
+
+@jit
 def lane_edges(
     words: Words,
     order: Ints,
@@ -231,6 +253,9 @@ def lane_edges(
     needed, edges : int32 (slots * pixels,)
         Written in processing order: n_out, and the sum of f over the passes.
     """
+    if not compact and high - low <= lanes and low >> 6 == (high - 1) >> 6:
+        _one_pass(words, order, pixels, low, high, needed, edges)
+        return
     load, planes = np.zeros(banks, np.int64), np.zeros(LONGEST_COUNTER, np.uint64)
     index = 0
     slice_counts(words, low, high, needed)
