@@ -9,7 +9,7 @@ import pytest
 
 from simsnn.reference.lut import LutMachine, LutUpdateMachine, run_lut_forward, run_lut_update
 from simsnn.reference.lut_machine import BuilderState, IssueState
-from tests.naive import lut as naive
+from tests.naive import lut_recurrences as naive
 
 FILL, STREAM, BUILD, RELOAD, SCAN, IMBALANCE, DRAIN, STALL = range(8)
 
