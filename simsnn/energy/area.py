@@ -7,9 +7,10 @@ from the SRAM grid at the node itself:
   SRAM banks of half the rows, words no narrower than the grid's;
 * weight bank (private memory, one read or one write per edge, any order): one single-port bank;
   words narrower than the grid's stand several in a row, so only the bits count;
-* both: words wider than the grid's stand in the fewest banks side by side; flip-flops (a bank's
-  read port included) where a bank would be smaller than the grid's smallest; status derived,
-  wires are not counted.
+* both: words wider than the grid's stand in the fewest banks side by side; where a bank would be
+  smaller than the grid's smallest, that smallest one or flip-flops (a bank's read port included),
+  whichever is smaller, so that fewer rows never take more area; status derived, wires are not
+  counted.
 
 The interfaces to DRAM take an assumed area per whole stack or channel that the bandwidth needs,
 the same at every node. Links, clock tree and pads are not counted. Proof:
@@ -144,13 +145,19 @@ class AreaModel:
     def _memory_um2(self, unit: AreaUnit, size: int, bits: int) -> float:
         if unit is AreaUnit.SRAM:
             return self.sram.bank(size, bits).area_um2
+        in_flip_flops = self._in_flip_flops(unit, size, bits)
+        return self._flip_flops_um2(unit, size, bits) if in_flip_flops else self._banks_um2(unit, size, bits)
+
+    def _flip_flops_um2(self, unit: AreaUnit, size: int, bits: int) -> float:
         logic = LogicRules(self.number)
-        if self._in_flip_flops(unit, size, bits):
-            port = logic.um2(AreaUnit.TABLE_PORT, (size, bits)) if unit is AreaUnit.WEIGHT_BANK else 0.0
-            return (logic.register(size * bits) + port) * self.factor
+        port = logic.um2(AreaUnit.TABLE_PORT, (size, bits)) if unit is AreaUnit.WEIGHT_BANK else 0.0
+        return (logic.register(size * bits) + port) * self.factor
+
+    def _banks_um2(self, unit: AreaUnit, size: int, bits: int) -> float:
+        """Banks of at least the grid's smallest size."""
         split = self._split(unit, size, bits)
         banks = split.count * (2 if unit is AreaUnit.ROW_MEMORY else 1)
-        return banks * self.sram.bank(split.bank_bytes, split.word_bits).area_um2
+        return banks * self.sram.bank(max(split.bank_bytes, self.sram.smallest_bank_bytes), split.word_bits).area_um2
 
     def _split(self, unit: AreaUnit, size: int, bits: int) -> BankSplit:
         if unit is AreaUnit.ROW_MEMORY:
@@ -158,7 +165,8 @@ class AreaModel:
         return self.sram.split(size, bits, packed=True)
 
     def _in_flip_flops(self, unit: AreaUnit, size: int, bits: int) -> bool:
-        return self._split(unit, size, bits).bank_bytes < self.sram.smallest_bank_bytes
+        small = self._split(unit, size, bits).bank_bytes < self.sram.smallest_bank_bytes
+        return small and self._flip_flops_um2(unit, size, bits) <= self._banks_um2(unit, size, bits)
 
     def _interface(self, unit: AreaUnit, gigabytes_per_s: int) -> tuple[float, str]:
         for row in interface_rows():

@@ -162,7 +162,7 @@ class SramTable:
             share = -(-bits // count)
             word = max(share, self.narrowest_word_bits)
             bank_bytes = -(-words * share // 8) if packed else words * word // 8
-            if bank_bytes < self.smallest_bank_bytes or word <= self._widest_word_bits(bank_bytes):
+            if word <= self._widest_word_bits(max(bank_bytes, self.smallest_bank_bytes)):
                 break
         return BankSplit(count, bank_bytes, word)
 

@@ -49,6 +49,14 @@ def test_a_wider_pe_scales_with_its_composition():
     assert AREAS.unit_um2(AreaUnit.MAC_PE, (16, 16, 32)) == pytest.approx(1206 * large / small)
 
 
+@pytest.mark.parametrize("unit", [AreaUnit.ROW_MEMORY, AreaUnit.WEIGHT_BANK])
+@pytest.mark.parametrize("bits", [8, 32, 600])
+def test_fewer_rows_never_take_more_area(unit, bits):
+    found = [AREAS.unit_um2(unit, (rows, bits)) for rows in (1, 8, 31, 64, 255, 256, 511, 512, 1000, 1024)]
+    assert found == sorted(found)
+    assert AREAS.unit_um2(unit, (1, bits)) >= bits * REGISTER  # the smallest ones are flip-flops
+
+
 def test_row_memory_is_two_half_banks_or_flip_flops():
     assert AREAS.unit_um2(AreaUnit.ROW_MEMORY, (1024, 32)) == pytest.approx(2 * GRID.bank(2048, 32).area_um2)
     assert AREAS.unit_um2(AreaUnit.ROW_MEMORY, (1024, 24)) == AREAS.unit_um2(AreaUnit.ROW_MEMORY, (1024, 32))
@@ -113,7 +121,7 @@ def test_rows_are_listed_with_their_source():
         (AreaUnit.WEIGHT_BANK, (1152, 16), GRID.bank(2304, 32).area_um2),
         (AreaUnit.WEIGHT_BANK, (1024, 256), GRID.bank(32768, 256).area_um2),
         (AreaUnit.WEIGHT_BANK, (512, 1024), 2 * GRID.bank(32768, 512).area_um2),  # two 512-bit banks side by side
-        (AreaUnit.WEIGHT_BANK, (24, 512), 24 * 512 * REGISTER + 23 * 512 * SELECT),  # two halves below 1 KiB
+        (AreaUnit.WEIGHT_BANK, (24, 512), 2 * GRID.bank(1024, 256).area_um2),  # two halves below the smallest bank
         (AreaUnit.ROW_MEMORY, (2048, 1024), 4 * GRID.bank(65536, 512).area_um2),
         (AreaUnit.SRAM, (8192, 64), GRID.bank(8192, 64).area_um2),
     ],
