@@ -1,6 +1,9 @@
 """Counting kernels of the LUT and the dual-sparsity engine on packed tensors, at the sizes of assumption set A0.
 
 The layer is conv2_2 of the CIFAR net, B = 64, T = 6: 384 slots of 256 channels x 16 x 16, in and out.
+Two things hold the rates below that of reading: repacking transposes blocks of 64 x 64 bits, some 190 exchanges
+for 64 words, and the counts that go to the engines, one per pixel and slice or per row of k positions, are
+as large as the packed words they come from or larger.
 """
 
 from __future__ import annotations
