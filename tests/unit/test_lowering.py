@@ -127,7 +127,13 @@ def test_linear_takes_flat_tensors() -> None:
     np.testing.assert_array_equal(currents, spikes @ weights[:, :, 0, 0].T)
 
 
-@pytest.mark.parametrize("pass_", [Pass.U, Pass.I, Pass.R])
+def test_recomputing_repeats_the_forward_product() -> None:
+    for geometry in EDGES:
+        products = [lower(geometry, pass_, BLowering.PHASES, 3) for pass_ in (Pass.F, Pass.R)]
+        assert products[0] == products[1]
+
+
+@pytest.mark.parametrize("pass_", [Pass.U, Pass.I])
 def test_refuses_passes_without_a_product(pass_: Pass) -> None:
     with pytest.raises(UnsupportedOperation, match="no synapse product"):
         lower(EDGES[0], pass_, BLowering.PHASES, 1)
