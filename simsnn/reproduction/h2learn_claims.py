@@ -5,7 +5,8 @@ Published (arXiv 2107.11746, abstract): against an NVIDIA V100, area 7.38 times 
 power = speed-up over energy saving, between 5.74 / 7.12 and 10.20 / 5.25.
 
 One constant is fitted: the share of its roofs that the V100 sustains in eager code, so that the
-first network's speed-up is the geometric middle of the published range; the others follow.
+first network's speed-up is the geometric middle of the published range: that one tests nothing
+unless the constant is at its bound; the others follow.
 Accepted: speed-up a quarter beyond the band's ends, energy saving a factor of two, area 30 %.
 """
 
@@ -73,7 +74,7 @@ def published_claims(measured: tuple[Measured, ...], fraction: float) -> tuple[C
     claims: list[Claim] = []
     for each in measured:
         name = each.pair.name
-        claims.append(_speedup_claim(each, fraction))
+        claims.append(_speedup_claim(each, fraction, fitted=each is measured[0] and fraction < 1))
         for column in (GpuColumn.FUSED, GpuColumn.ROOFLINE):
             note = f"{name}: against the {column.value} column of the V100; not fitted, no published number"
             value = speedup(each, column, fraction if column is not GpuColumn.ROOFLINE else 1.0)
@@ -84,9 +85,11 @@ def published_claims(measured: tuple[Measured, ...], fraction: float) -> tuple[C
     return tuple(claims)
 
 
-def _speedup_claim(each: Measured, fraction: float) -> Claim:
+def _speedup_claim(each: Measured, fraction: float, *, fitted: bool) -> Claim:
     value = speedup(each, GpuColumn.EAGER, fraction)
     note = f"{each.pair.name}: against the eager V100; published {SPEEDUP[0]} to {SPEEDUP[1]}"
+    if fitted:
+        note += "; the constant is fitted to this one, so it tests nothing"
     note += _cause(value, ACCEPTED_SPEEDUP, _what_bounds(each))
     return Claim(f"speedup.{each.pair.name}", value, *ACCEPTED_SPEEDUP, Standing.CALIBRATED, note)
 
