@@ -19,6 +19,7 @@ from simsnn.reproduction.h2learn_ablations import (
 from simsnn.reproduction.h2learn_claims import fit_fraction, fitted_constant, published_claims
 from simsnn.reproduction.h2learn_exact import exact_claims
 from simsnn.reproduction.h2learn_figures import ablation_bars, area_bars, energy_bars, speedup_bars
+from simsnn.reproduction.h2learn_fit import fit_claims, fit_table, run_fits
 from simsnn.reproduction.h2learn_runs import NETWORKS, Measured, measure_all
 from simsnn.reproduction.h2learn_tables import area_table, engine_table, gpu_table, network_table
 from simsnn.reproduction.outcome import Drawing, Reproduction
@@ -31,13 +32,19 @@ _RECIPES = 4
 
 def reproduce_h2learn(tell: Stage) -> Reproduction:
     """Train, simulate, calibrate, compare; nothing is written."""
-    stages = Stages(tell, 2 * len(NETWORKS) + len(VARIATIONS) + _RECIPES + 1)
+    stages = Stages(tell, 3 * len(NETWORKS) + len(VARIATIONS) + _RECIPES + 1)
     trained, measured = measure_all(stages)
+    fits = run_fits(trained, stages)
     fraction = fit_fraction(measured[0])
     ablated = run_ablations(trained[0], stages)
     recipes = run_recipes(stages)
     stages.next("exact checks")
-    claims = (*exact_claims(measured), *published_claims(measured, fraction), *ablation_claims(ablated, recipes))
+    claims = (
+        *exact_claims(measured),
+        *published_claims(measured, fraction),
+        *ablation_claims(ablated, recipes),
+        *fit_claims(fits),
+    )
     tables = (
         network_table(trained, measured, fraction),
         gpu_table(measured, fraction),
@@ -45,6 +52,7 @@ def reproduce_h2learn(tell: Stage) -> Reproduction:
         area_table(measured[0]),
         ablation_table(ablated),
         density_table(recipes),
+        fit_table(fits),
     )
     drawings = (
         _bars("speedup", speedup_bars(measured, fraction)),
