@@ -157,7 +157,11 @@ def ablation_claims(ablated: tuple[Ablated, ...], recipes: tuple[Recipe, ...]) -
     def ratio(name: str, engine: str) -> float:
         return by_name[name].busy(engine) / base.busy(engine)
 
-    lut = f"forward engine busy with gated adds over with tables of k = 4; {_adds(base.engine(FORWARD))}"
+    areas = f"{by_name['gated_adds'].area_mm2(FORWARD):.3g} over {base.area_mm2(FORWARD):.3g} mm2"
+    lut = (
+        "forward engine busy with gated adds over with tables of k = 4, as many of one as of the other, not the same"
+        f" area: {areas}; {_adds(base.engine(FORWARD))}"
+    )
     wide = by_name["wide_slices_input"].busy(BACKWARD) / by_name["wide_slices"].busy(BACKWARD)
     larger = by_name["wide_slices"].area_mm2(BACKWARD) - base.area_mm2(BACKWARD)
     whole = {name: _total(by_name[name]) / _total(base) for name in ("no_skipping", "no_pipeline")}
