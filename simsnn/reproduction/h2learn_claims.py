@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from simsnn.engines.gpu import GpuColumn
+from simsnn.engines.gpu import GpuColumn, GpuPrecision
 from simsnn.reproduction.h2learn_runs import Measured
 from simsnn.reproduction.outcome import Claim, Constant, Standing
 from simsnn.results.engine_summary import engine_summaries
@@ -79,6 +79,7 @@ def published_claims(measured: tuple[Measured, ...], fraction: float) -> tuple[C
             note = f"{name}: against the {column.value} column of the V100; not fitted, no published number"
             value = speedup(each, column, fraction if column is not GpuColumn.ROOFLINE else 1.0)
             claims.append(Claim(f"speedup.{name}.{column.value}", value, None, None, Standing.ASSUMED, note))
+        claims.append(_half_precision_claim(each, fraction))
         claims.append(_energy_claim(each, fraction))
         claims.append(_power_claim(each, fraction))
     claims.append(_area_claim(measured[0]))
@@ -92,6 +93,14 @@ def _speedup_claim(each: Measured, fraction: float, *, fitted: bool) -> Claim:
         note += "; the constant is fitted to this one, so it tests nothing"
     note += _cause(value, ACCEPTED_SPEEDUP, _what_bounds(each))
     return Claim(f"speedup.{each.pair.name}", value, *ACCEPTED_SPEEDUP, Standing.CALIBRATED, note)
+
+
+def _half_precision_claim(each: Measured, fraction: float) -> Claim:
+    """The accelerator computes in 16 bit: the same step on the GPU's 16-bit tensor cores, for fairness."""
+    estimate = each.gpu(GPU, fraction, GpuPrecision.FP16)[0]
+    value = estimate.time_ns / each.report.totals.time_ns
+    note = f"{each.pair.name}: against an eager V100 in 16 bit on tensor cores, at the same sustained fraction"
+    return Claim(f"speedup.{each.pair.name}.eager_fp16", value, None, None, Standing.ASSUMED, note)
 
 
 def _energy_claim(each: Measured, fraction: float) -> Claim:

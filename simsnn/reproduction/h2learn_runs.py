@@ -75,11 +75,13 @@ class Measured:
         assert self.result.activity.activity is not None  # the experiment names one
         return self.result.activity.activity
 
-    def gpu(self, name: str, sustained_fraction: float) -> tuple[GpuEstimate, ...]:
+    def gpu(
+        self, name: str, sustained_fraction: float, precision: GpuPrecision = GpuPrecision.FP32
+    ) -> tuple[GpuEstimate, ...]:
         """The three columns of one GPU."""
         specs = tuple(spec for spec in gpu_specs() if spec.name == name)
         steps = self.experiment.workload.timesteps
-        return gpu_estimates(self.operations, steps, specs, GpuPrecision.FP32, sustained_fraction)
+        return gpu_estimates(self.operations, steps, specs, precision, sustained_fraction)
 
     def column(self, name: str, column: GpuColumn, sustained_fraction: float) -> GpuEstimate:
         """One column of one GPU."""
