@@ -6,7 +6,7 @@ Dense engines need none of it for their cycles; the counts of spike-driven adds 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +75,14 @@ class ResolvedActivity:
     def product(self, operation: GemmOperation) -> ProductActivity | None:
         """What is known of the operands of one product; None where nothing is."""
         return None if self.activity is None else ProductActivity.of(operation, self.activity)
+
+
+def unrecorded_gradients(products: Iterable[GemmOperation], activity: ResolvedActivity) -> tuple[str, ...]:
+    """One remark on the layers whose engine skips zero gradients although the activity does not say where they are."""
+    first = {operation.layer: operation for operation in products if operation.sparsity is not None}
+    known = {layer: activity.product(operation) for layer, operation in first.items()}
+    layers = [layer for layer, product in known.items() if product is not None and product.gradient is None]
+    return (f"the activity holds no gradients of {', '.join(layers)}: taken as nowhere zero",) if layers else ()
 
 
 def resolve_activity(experiment: ExperimentConfig, network: Network, progress: Progress | None) -> ResolvedActivity:

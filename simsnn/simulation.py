@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from simsnn.activities import ResolvedActivity, update_rule
+from simsnn.activities import ResolvedActivity, unrecorded_gradients, update_rule
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
@@ -17,12 +18,13 @@ from simsnn.energy.area import AreaModel
 from simsnn.energy.model import EnergyModel
 from simsnn.engines.base import DatapathWidths
 from simsnn.engines.gpu import MODEL_VERSION as GPU_MODEL_VERSION
-from simsnn.errors import CapacityError, ConfigError, ModelDisagreement, UnsupportedOperation, Where
+from simsnn.errors import ConfigError, ModelDisagreement, Where
 from simsnn.mapping.build import build_graph, map_operations
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_bound import coarse_pipeline_cycles, places_of
-from simsnn.mapping.place import check_layer_names, place
+from simsnn.mapping.place import check_layer_names
+from simsnn.refusals import check_activity, check_clock, check_order, check_prices, check_size
 from simsnn.results.assemble import Identity, Outcome, assemble
 from simsnn.results.gpu_baselines import with_gpu_baselines
 from simsnn.results.report import SCHEMA, Provenance, Report
@@ -33,16 +35,13 @@ from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
+from simsnn.training.config import TrainConfig
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, build_network
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
 from simsnn.workload.recompute import kept_stashes
 from simsnn.workload.step_tensors import Stash, StepScope, Widths
 
-LARGEST_OPERATION = 2**30
-"""Rows, weights or elements of one operation."""
-LARGEST_PRODUCT = 2**42
-"""Multiply-accumulates of one bare product."""
 _VERSIONED = ("numpy", "numba", "simpy", "pydantic")
 
 
@@ -94,26 +93,8 @@ def step_operations(experiment: ExperimentConfig, network: Network) -> tuple[Ope
     operations = experiment.schedule.operations(network, scope, widths, update_rule(experiment))
     chosen = tuple(op for op in operations if _runs(op, passes))
     for operation in chosen:
-        _check_size(operation)
+        check_size(operation)
     return chosen
-
-
-def _check_size(operation: Operation) -> None:
-    """Refuse what no simulation would finish, with the number that is too large."""
-    size = operation.elements if isinstance(operation, VectorOperation) else operation.slots
-    if isinstance(operation, GemmOperation) and operation.geometry is not None:
-        geometry = operation.geometry
-        size = max(operation.slots * max(geometry.out_pixels, geometry.in_pixels), geometry.weights)
-    _refuse_above(size, LARGEST_OPERATION, "elements", operation)
-    if isinstance(operation, GemmOperation) and operation.gemm is not None:
-        _refuse_above(operation.gemm.macs, LARGEST_PRODUCT, "multiply-accumulates", operation)
-
-
-def _refuse_above(size: int, bound: int, unit: str, operation: Operation) -> None:
-    if size > bound:
-        levers = ("a smaller batch", "fewer time steps", "a smaller layer")
-        what = f"{operation.layer} {operation.pass_.value} {operation.part.value} is too large to simulate in one step"
-        raise CapacityError(what, demand=size, bound=bound, unit=unit, levers=levers, where=Where("workload"))
 
 
 def _runs(operation: Operation, passes: frozenset[Pass]) -> bool:
@@ -135,52 +116,33 @@ def prepare(experiment: ExperimentConfig) -> Prepared:
     check_layer_names(experiment.mapping, tuple(layer.name for layer in network.layers))
     machine = Machine.build(experiment.hardware)
     operations = step_operations(experiment, network)
-    _check_order(experiment, machine)
-    _check_activity(experiment, operations, machine)
+    check_order(experiment, machine)
+    check_activity(experiment, operations, machine)
     mapped = map_operations(operations, experiment.mapping, machine)
     energy = energy_model(experiment)
-    _check_clock(machine, energy)
+    check_clock(machine, energy)
+    check_prices(mapped, energy)
     graph = build_graph(mapped, machine, serial=experiment.schedule.serial)
-    return Prepared(experiment, network, machine, energy, mapped, graph)
+    prepared = Prepared(experiment, network, machine, energy, mapped, graph)
+    _look_up(prepared)
+    return prepared
 
 
-def _check_clock(machine: Machine, energy: EnergyModel) -> None:
-    """Every SRAM bank must keep the clock by the table that prices it."""
-    for index, sram in enumerate(machine.srams):
-        try:
-            sram.require_clock(energy.sram.cycle_ns, machine.config.clock)
-        except CapacityError as error:
-            raise error.located(Where(f"hardware.srams.{index}.banks")) from None
+def _look_up(prepared: Prepared) -> None:
+    """Every unit of the machine has an area and every action of the dense case a price, before anything is trained."""
+    machine = prepared.machine
+    engines = zip(machine.engines, datapath_widths(prepared), strict=True)
+    parts = [part for engine, widths in engines for part in engine.area_parts(widths)]
+    area_model(prepared).area_um2(parts, prepared.energy.srams)
+    if isinstance(prepared.experiment.activity, TrainConfig):
+        for item in prepared.mapped:
+            prepared.energy.price_actions(item.choice.plan.cost().actions)
 
 
-def _check_order(experiment: ExperimentConfig, machine: Machine) -> None:
-    """A vector unit that keeps neurons resident for all T needs the currents of all T."""
-    if experiment.schedule.needs_all_steps or experiment.workload.timesteps == 1:
-        return
-    for index, unit in enumerate(experiment.hardware.vector_units):
-        if machine.engines[len(experiment.hardware.arrays) + index].capabilities.needs_all_steps:
-            raise UnsupportedOperation(
-                f"{unit.name} keeps neurons resident over all time steps (order: t_inner),"
-                f" {experiment.schedule.kind} has one step at a time",
-                where=Where(f"hardware.vector_units.{index}.order"),
-                value="t_inner",
-                allowed=("t_outer",),
-                remedy="order: t_outer, or schedule.kind layer_by_layer",
-            )
-
-
-def _check_activity(experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine) -> None:
-    """An engine that skips zeros needs to know where they are."""
-    if experiment.activity is not None:
-        return
-    for operation in operations:
-        engine = machine.engines[place(operation, experiment.mapping, machine).engine]
-        if isinstance(operation, GemmOperation) and engine.capabilities.needs_activity:
-            raise ConfigError(
-                f"{engine.name} skips zeros, so its cycles depend on real spikes and masks, and there is no activity",
-                where=Where("activity"),
-                remedy="add activity: {kind: train | file | synthetic, ...}",
-            )
+def area_model(prepared: Prepared) -> AreaModel:
+    """Areas at the machine's node, for the number format of its arithmetic."""
+    node, prices = float(prepared.experiment.hardware.technology.node), prepared.energy
+    return AreaModel.of(node, prices.sram, prices.arithmetic.number, prices.dram.name)
 
 
 def energy_model(experiment: ExperimentConfig) -> EnergyModel:
@@ -207,9 +169,7 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
     costs = tuple(item.choice.plan.cost() for item in prepared.mapped)
     for item, cost, record in zip(prepared.mapped, costs, execution.tasks, strict=True):
         _check_cost(item, cost, record.cycles.accounted - record.cycles.stall)
-    prices = prepared.energy
-    node = float(experiment.hardware.technology.node)
-    area = AreaModel.of(node, prices.sram, prices.arithmetic.number, prices.dram.name)
+    area = area_model(prepared)
     outcome = Outcome(
         prepared.mapped,
         costs,
@@ -290,14 +250,25 @@ def assumptions(prepared: Prepared, activity: ResolvedActivity) -> tuple[str, ..
         )
     if any(array.transpose == "on_store" for array in experiment.hardware.arrays if hasattr(array, "transpose")):
         found.append("transpose on_store: writing and keeping the second copy costs nothing")
+    if isinstance(experiment.schedule, EnginePipeline):
+        found += experiment.schedule.remarks(workload.batch)
     products = [item.operation for item in prepared.mapped if isinstance(item.operation, GemmOperation)]
     gated = any(getattr(array, "pe", None) == "gated_add" for array in experiment.hardware.arrays)
     if gated and activity.activity is None and any(op.left.binary or op.right.binary for op in products):
         found.append("gated adders: without activity every input counts as a spike")
+    found += unrecorded_gradients(_scanned(prepared), activity)
     strided = {layer.name for layer in prepared.network.weight_layers if _leaves_gaps(layer.geometry)}
     if any(op.pass_ is Pass.B and op.layer in strided for op in products):
         found.append("strided B: input pixels under no kernel tap are read as zeros that nothing wrote")
     return tuple(found)
+
+
+def _scanned(prepared: Prepared) -> Iterator[GemmOperation]:
+    """Products on an engine that looks for zeros in the gradient."""
+    for item in prepared.mapped:
+        scans = prepared.machine.engines[item.placement.engine].capabilities.mask_passes
+        if isinstance(item.operation, GemmOperation) and item.operation.pass_ in scans:
+            yield item.operation
 
 
 def _leaves_gaps(geometry: ConvGeometry) -> bool:

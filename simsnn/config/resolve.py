@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -59,10 +59,28 @@ def build(model: type[Model], document: Document, root: tuple[str | int, ...] = 
     part = document.tree
     for step in root:
         part = part[step]
+    _require_kind(model, document, root, part)
     try:
         return model.model_validate_json(json.dumps(part))
     except ValidationError as error:
         raise _explain(error, document, root) from None
+
+
+def _require_kind(model: type[BaseModel], document: Document, root: tuple[str | int, ...], part: Any) -> None:
+    """A file of another kind is refused as such: to its own schema every key would look wrong."""
+    field = model.model_fields.get("schema_")
+    stated = part.get("schema") if isinstance(part, dict) else None
+    if field is None or not isinstance(stated, str):
+        return
+    allowed = tuple(str(kind) for kind in get_args(field.annotation))
+    if stated not in allowed:
+        raise ConfigError(
+            f"this is a {stated} file",
+            where=document.where((*root, "schema")),
+            value=stated,
+            allowed=allowed,
+            nearest=nearest(stated, allowed),
+        )
 
 
 def canonical(model: BaseModel) -> str:

@@ -13,7 +13,8 @@ Proof: ``tests/unit/test_energy.py``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from simsnn.costs import Action, ActionCounts, ActionKey
@@ -97,19 +98,23 @@ class EnergyModel:
         MissingPrice
             For a node or a bank that the SRAM table does not hold.
         """
-        prices = arithmetic_table(arithmetic)
+        with _named_by("arithmetic"):
+            prices = arithmetic_table(arithmetic)
         if prices.node_nm != node_nm:
             fitting = tuple(name for name in arithmetic_names() if arithmetic_table(name).node_nm == node_nm)
             message = f"energy table {arithmetic} is for {prices.node_nm:g} nm, the machine is {node_nm:g} nm"
             raise ConfigError(
                 message,
+                where=Where("energy.arithmetic"),
                 value=arithmetic,
                 allowed=fitting,
                 remedy="change hardware.technology.node or energy.arithmetic",
             )
-        grid = sram_table(sram, float(node_nm))
+        with _named_by("sram"):
+            grid = sram_table(sram, float(node_nm))
         priced = tuple(_priced(index, config, grid) for index, config in enumerate(srams))
-        return cls(prices, grid, priced, dram_table(dram), dram_component)
+        with _named_by("dram"):
+            return cls(prices, grid, priced, dram_table(dram), dram_component)
 
     def price(self, key: ActionKey) -> float:
         """Price of one action in pJ.
@@ -165,6 +170,15 @@ class EnergyModel:
     def table_info(self) -> tuple[TableInfo, ...]:
         """Name, node, voltage and sources of every table in use."""
         return (self.arithmetic.info(), self.sram.info(), self.dram.info())
+
+
+@contextmanager
+def _named_by(role: str) -> Iterator[None]:
+    """Errors about a table stand at the key that names it."""
+    try:
+        yield
+    except (ConfigError, MissingPrice) as error:
+        raise error.located(Where(f"energy.{role}")) from None
 
 
 def _priced(index: int, config: SramConfig, grid: SramTable) -> PricedSram:

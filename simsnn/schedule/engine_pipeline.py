@@ -40,6 +40,15 @@ class EnginePipeline(StrictModel):
         """Whether every task waits for the one before."""
         return self.pipeline == "none"
 
+    def remarks(self, batch: int) -> tuple[str, ...]:
+        """What a batch of so many samples makes of the groups."""
+        if self.serial or batch > self.group_samples:
+            return ()
+        return (
+            f"engine pipeline: the batch of {batch} is one group (group_samples {self.group_samples}),"
+            " so no group overlaps another",
+        )
+
     def operations(
         self, network: Network, scope: StepScope, widths: Widths, update: UpdateRule | None
     ) -> tuple[Operation, ...]:

@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("sim",),
     ("mapping", "validation"),
     ("results",),
-    ("activities",),
+    ("activities", "refusals"),
     ("results.assemble",),
     ("simulation",),
     ("api",),
