@@ -8,6 +8,7 @@ from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
+from simsnn.schedule.registry import ScheduleConfig
 from simsnn.simulation import Prepared, prepare
 
 
@@ -30,8 +31,15 @@ def _experiment(prepared: Prepared) -> list[str]:
         f"{experiment.name}: network {network.name}, {len(network.layers)} layers, {network.parameters:,} parameters,"
         f" {macs:,} multiply-accumulates per sample and time step forward",
         f"  T = {workload.timesteps} time steps, batch {workload.batch}, passes {passes}, encoding"
-        f" {workload.encoding.value}, schedule {experiment.schedule.kind}, level {experiment.simulation.level}",
+        f" {workload.encoding.value}, schedule {_schedule(experiment.schedule)}, level {experiment.simulation.level}",
     ]
+
+
+def _schedule(schedule: ScheduleConfig) -> str:
+    """Kind of the schedule and, in brackets, what else it is told."""
+    values = schedule.model_dump(mode="json", exclude={"kind"})
+    told = ", ".join(f"{key} {value}" for key, value in values.items())
+    return f"{schedule.kind} ({told})" if told else schedule.kind
 
 
 def _machine(machine: Machine) -> list[str]:
@@ -70,9 +78,10 @@ def _array(array: EngineConfig, clock: int) -> str:
 
 
 def _other(array: EngineConfig) -> str:
-    """Any other kind of array: its parameters by name."""
+    """Any other kind of array: its parameters by name, as far as they are given."""
     values = array.model_dump(mode="json", exclude={"name", "kind"})
-    return ", ".join([f"  {array.name}: {array.kind}", *(f"{key} {value}" for key, value in values.items())])
+    given = (f"{key} {value}" for key, value in values.items() if value is not None)
+    return ", ".join([f"  {array.name}: {array.kind}", *given])
 
 
 def _vector(unit: VectorUnitConfig, clock: int) -> str:

@@ -37,13 +37,15 @@ def print_runs(rows: list[Row], console: Console) -> None:
     """Stored runs as a table."""
     from rich.table import Table
 
+    from simsnn.results.prefix import si
+
     if not rows:
         console.print("no runs here; `simsnn run quickstart` makes one")
         return
-    table = Table("id", "name", "level", "activity", "cycles", "energy [uJ]", box=None, header_style="bold")
+    table = Table("id", "name", "level", "activity", "cycles", "energy", box=None, header_style="bold")
     for row in rows:
         activity = "synthetic" if row["synthetic"] else "real"
-        energy = f"{row['total_energy_pj'] / 1e6:.4g}"
+        energy = si(row["total_energy_pj"] * 1e-12, "J")
         table.add_row(row["id"], row["name"], row["level"], activity, f"{row['total_cycles']:,}", energy)
     console.print(table)
 

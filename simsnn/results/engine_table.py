@@ -14,7 +14,7 @@ from rich.text import Text
 
 from simsnn.costs import Observed
 from simsnn.results.engine_summary import EngineSummary, engine_summaries
-from simsnn.results.prefix import percent, si
+from simsnn.results.prefix import mm2, percent, si
 from simsnn.results.report import Report
 
 _PJ = 1e-12
@@ -47,7 +47,7 @@ def engine_table(report: Report) -> Table:
 
 def _cells(engine: EngineSummary) -> tuple[str | Text, ...]:
     total = engine.total_cycles or 1
-    area = f"{engine.area_um2 / 1e6:.3g} mm2" if engine.area_um2 is not None else "-"
+    area = mm2(engine.area_um2) if engine.area_um2 is not None else "-"
     causes = [(cause, cycles / total) for cause, cycles in engine.causes if cycles / total >= _RELEVANT]
     whole = engine.dynamic_energy_pj or 1.0
     largest = engine.energy_by_component[:_LARGEST_COMPONENTS]

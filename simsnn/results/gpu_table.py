@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simsnn.results.prefix import si
+from simsnn.results.prefix import mm2, si
 from simsnn.results.report import GpuBaselineRow, Report
 
 
@@ -29,7 +29,9 @@ def gpu_lines(report: Report) -> tuple[RenderableType, ...]:
     for name, rows in by_gpu.items():
         table.add_row(name, *(cell for row in rows for cell in _cells(row)))
     boards = "; ".join(_board(rows) for rows in by_gpu.values())
-    return (table, Text(f"GPU {first[0].precision}: {boards}"))
+    ours = report.die_area_um2
+    area = f"; ours with the DRAM interface: {mm2(ours)}" if ours is not None else ""
+    return (table, Text(f"GPU {first[0].precision}: {boards}{area}"))
 
 
 def _cells(row: GpuBaselineRow) -> Iterable[str]:
@@ -38,9 +40,11 @@ def _cells(row: GpuBaselineRow) -> Iterable[str]:
 
 
 def _times(ratio: float | None) -> str:
-    """A ratio with three digits, two below one."""
+    """A ratio with three digits, two below one, whole from 1,000 on."""
     if ratio is None:
         return "-"
+    if ratio >= 1000:
+        return f"{ratio:,.0f}x"
     return f"{si(ratio, digits=3)}x" if ratio >= 1 else f"{ratio:.2g}x"
 
 

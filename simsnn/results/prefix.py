@@ -39,6 +39,12 @@ def prefix_of(value: float, largest: int = 15) -> Prefix:
     return Prefix(exponent, _SYMBOLS[exponent])
 
 
+def mm2(area_um2: float) -> str:
+    """Write an area with three digits, in full from 1,000 mm2 on: ``101 mm2``, ``1,504 mm2``."""
+    area = area_um2 / 1e6
+    return f"{area:,.0f} mm2" if area >= 1000 else f"{area:.3g} mm2"
+
+
 def si(value: float, unit: str = "", digits: int = 4) -> str:
     """Write a value with ``digits`` significant digits and an SI prefix: ``12.35k``, ``1.2 uJ``.
 

@@ -20,7 +20,7 @@ from rich.text import Text
 from simsnn.results.engine_table import CAUSES, engine_notes, engine_table, shows_engines
 from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
-from simsnn.results.prefix import percent, si
+from simsnn.results.prefix import mm2, percent, si
 from simsnn.results.report import Report
 
 SCREEN_LINES = 24
@@ -86,7 +86,7 @@ def print_report(report: Report, console: Console, lines: int | None = None) -> 
 def header(report: Report) -> tuple[Text, ...]:
     """Name, id, level, machine; activity, loudly where synthetic; warnings."""
     totals = report.totals
-    area = f", {totals.area_um2 / 1e6:.3g} mm2" if totals.area_um2 is not None else ""
+    area = f", {mm2(totals.area_um2)}" if totals.area_um2 is not None else ""
     machine = f"{si(report.clock_hz, 'Hz', 3)}{area}, arrays {percent(totals.utilisation)} used"
     first = Text.assemble((report.name, "bold"), f"  {report.id}  level {report.level}  {machine}")
     rates = [rate for name, rate in report.activity.rates.items() if name.endswith(".output")]

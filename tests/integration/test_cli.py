@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ def test_runs_plot_and_reprice_find_what_was_run(here: Path, capsys: pytest.Capt
     report = document(capsys)
     assert main(["runs", "--json"]) == 0
     assert [row["id"] for row in document(capsys)] == [report["id"]]
+    assert main(["runs"]) == 0
+    assert re.search(r"\d [pnum]J\s*$", capsys.readouterr().out), "energies have a unit"
     assert main(["plot", "latest", "-o", "figures", "--format", "svg"]) == 0
     assert sorted(p.name for p in (here / "figures").iterdir()) == [
         "cycles.svg",
@@ -107,6 +110,14 @@ def test_init_writes_an_experiment_that_loads(here: Path, capsys: pytest.Capture
     assert main(["explain", "mine/experiment.yaml"]) == 0
     assert "conv1 F synapse on array0 ws" in capsys.readouterr().out
     assert main(["init", "mine"]) == 2
+
+
+def test_explain_names_what_is_given_and_how_the_schedule_is_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "h2learn_cifar", "--set", "workload.batch=1", "--set", "workload.timesteps=1"]) == 0
+    text = capsys.readouterr().out
+    assert "schedule engine_pipeline (group_samples 8, groups_in_flight 2, pipeline engines)" in text
+    assert "fe0: lut, address_bits 4" in text
+    assert "None" not in text
 
 
 @pytest.mark.parametrize("what", ["experiment", "hardware", "network", "report"])

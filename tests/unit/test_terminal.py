@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from simsnn.results.grouping import STALL_CAUSES, WORK_PARTS, Group, Grouping, at_most, group_tasks
-from simsnn.results.prefix import percent, prefix_of, si
+from simsnn.results.prefix import mm2, percent, prefix_of, si
 from simsnn.results.report import Report
 from simsnn.results.terminal import EVERY_ROW, RunLine, fitting_groups, print_report, runs_table, stall_text
 from tests.naive.reports import deep_layers, make_report
@@ -233,3 +233,10 @@ def value_of(text: str) -> float:
 
 def test_percent() -> None:
     assert [percent(share) for share in (0.0, 0.004, 0.31, 1.0, 1.24)] == ["0%", "<1%", "31%", "100%", "124%"]
+
+
+@pytest.mark.parametrize(
+    ("um2", "text"), [(100_565_553.0, "101 mm2"), (4_760_000.0, "4.76 mm2"), (1_504_400_000.0, "1,504 mm2")]
+)
+def test_areas_keep_three_digits_and_never_need_an_exponent(um2: float, text: str) -> None:
+    assert mm2(um2) == text
