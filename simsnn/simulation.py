@@ -277,20 +277,22 @@ def _leaves_gaps(geometry: ConvGeometry) -> bool:
 
 
 def datapath_widths(prepared: Prepared) -> tuple[DatapathWidths, ...]:
-    """Widest operands that the engines of this experiment meet, which is what their datapaths must hold.
+    """Widest operands that each engine meets in this experiment, which is what its datapath must hold."""
+    return tuple(_widths_of(index, prepared) for index in range(len(prepared.machine.engines)))
 
-    One entry per engine: what a lane holds for a neuron differs where potentials are made again.
-    """
+
+def _widths_of(engine: int, prepared: Prepared) -> DatapathWidths:
+    """An engine without products is as wide as the precision asks for; neurons count with what a lane holds."""
     precision = prepared.experiment.precision
-    products = [item.operation for item in prepared.mapped if isinstance(item.operation, GemmOperation)]
-    stationary = max((max(op.left.bits, op.right.bits) for op in products), default=precision.weight)
-    streamed = max((min(op.left.bits, op.right.bits) for op in products), default=precision.input)
-    state = [precision.membrane] * len(prepared.machine.engines)
-    for item in prepared.mapped:
-        if isinstance(item.operation, VectorOperation):
-            held, engine = item.operation.held_bits, item.placement.engine
-            state[engine] = max(state[engine], held)
-    return tuple(DatapathWidths(stationary, streamed, precision.partial_sum, bits) for bits in state)
+    mine = [item.operation for item in prepared.mapped if item.placement.engine == engine]
+    products = [operation for operation in mine if isinstance(operation, GemmOperation)]
+    held = [operation.held_bits for operation in mine if isinstance(operation, VectorOperation)]
+    return DatapathWidths(
+        stationary=max((max(op.left.bits, op.right.bits) for op in products), default=precision.weight),
+        streamed=max((min(op.left.bits, op.right.bits) for op in products), default=precision.input),
+        arithmetic=precision.partial_sum,
+        state=max([precision.membrane, *held]),
+    )
 
 
 def _execute(experiment: ExperimentConfig, graph: TaskGraph, machine: Machine) -> Execution:

@@ -75,7 +75,8 @@ def engine_notes(report: Report) -> tuple[Text, ...]:
 def _notes(engine: EngineSummary) -> Iterator[str]:
     done, dense = engine.observed(Observed.OPERATIONS), engine.observed(Observed.DENSE_OPERATIONS)
     if dense:
-        yield f"{si(done)} of {si(dense)} dense operations have non-zero operands ({percent(done / dense)})"
+        what = "are executed" if engine.observed(Observed.PIXELS) else "have non-zero operands"
+        yield f"{si(done)} of {si(dense)} dense operations {what} ({percent(done / dense)})"
     if engine.observed(Observed.TILES):
         yield _tables(engine)
     if engine.observed(Observed.PIXELS):
