@@ -137,6 +137,7 @@ def validate(
     full: Annotated[bool, typer.Option("--full", help="More cases, and what needs a checkout.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random cases.")] = 0,
     cases: Annotated[int | None, typer.Option(min=1, help="Random cases per switch combination.")] = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="List every switch combination.")] = False,
 ) -> None:
     """Compare every model with its slow twin: machine, switches, cases, mismatches."""
     from simsnn.commands.validate import print_validation, validate_all
@@ -145,7 +146,7 @@ def validate(
     if json_:
         sys.stdout.write(json.dumps(outcome.to_json(), indent=1, sort_keys=True) + "\n")
     else:
-        print_validation(outcome, _console())
+        print_validation(outcome, _console(), every=verbose)
     if outcome.mismatches:
         raise typer.Exit(ExitCode.CHECK_FAILED)
 

@@ -72,15 +72,29 @@ def _progress(rows: Iterator[Row], total: int) -> Iterator[Row]:
     yield from track(rows, "validating", total, console=Console(stderr=True), transient=True)
 
 
-def print_validation(outcome: Outcome, console: Console) -> None:
-    """One line per comparison and a sum."""
+def print_validation(outcome: Outcome, console: Console, *, every: bool = False) -> None:
+    """A line per machine and level, every setting that differs, and a sum; ``every`` lists all settings."""
     from rich.table import Table
 
-    table = Table("machine", "switches", "against", box=None, header_style="bold")
-    table.add_column("cases", justify="right")
-    table.add_column("mismatches", justify="right")
-    for row in outcome.rows:
-        style = "bold red" if row.mismatches else None
-        table.add_row(row.machine, row.switches, row.level, f"{row.cases:,}", f"{row.mismatches:,}", style=style)
+    table = Table("machine", "against", box=None, header_style="bold")
+    for name in ("settings", "cases", "mismatches"):
+        table.add_column(name, justify="right")
+    for (machine, level), rows in _by_machine(outcome).items():
+        cases, wrong = sum(row.cases for row in rows), sum(row.mismatches for row in rows)
+        style = "bold red" if wrong else None
+        table.add_row(machine, level, f"{len(rows):,}", f"{cases:,}", f"{wrong:,}", style=style)
     console.print(table)
+    for row in outcome.rows:
+        if every or row.mismatches:
+            text = (
+                f"{row.machine} {row.switches}, against {row.level}: {row.cases:,} cases, {row.mismatches:,} mismatches"
+            )
+            console.print(text, style="bold red" if row.mismatches else None, highlight=False, soft_wrap=True)
     console.print(f"{outcome.cases:,} cases, {outcome.mismatches:,} mismatches", highlight=False)
+
+
+def _by_machine(outcome: Outcome) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in outcome.rows:
+        found.setdefault((row.machine, row.level), []).append(row)
+    return found
