@@ -38,6 +38,8 @@ def _tables(bits: int) -> tuple[str, ...]:
     return tuple(f"hardware.arrays.{index}.address_bits={bits}" for index in (0, 1))
 
 
+_WIDE = ("hardware.arrays.2.weight_words=73728", "hardware.srams.2.size=22528 KiB")
+
 VARIATIONS = (
     Variation(BASE, "assumption set A0", ()),
     Variation("gated_adds", "k = 1: every read is one gated add", _tables(1)),
@@ -66,13 +68,13 @@ VARIATIONS = (
     Variation("no_sparsity", "backward: dense", ("hardware.arrays.2.sparsity=none",)),
     Variation(
         "wide_slices",
-        "backward: private slices of four times the channels (and four times the memory)",
-        ("hardware.arrays.2.weight_words=73728",),
+        "backward: private slices of four times the channels (four times the memory, and a state buffer to match)",
+        _WIDE,
     ),
     Variation(
         "wide_slices_input",
         "the same with input sparsity alone",
-        ("hardware.arrays.2.weight_words=73728", "hardware.arrays.2.sparsity=input"),
+        (*_WIDE, "hardware.arrays.2.sparsity=input"),
     ),
     Variation("dynamic_balance", "backward: one queue instead of barriers", ("hardware.arrays.2.balance=dynamic",)),
     Variation("no_pipeline", "engines one after another", ("schedule.pipeline=none",)),
