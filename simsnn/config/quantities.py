@@ -11,7 +11,16 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from simsnn.errors import nearest
@@ -150,8 +159,17 @@ _clock = _quantity(Dimension.FREQUENCY)
 _voltage = _quantity(Dimension.VOLTAGE, whole=False)
 _node = _quantity(Dimension.LENGTH, whole=False)
 
+
+def _simulable(bits: int) -> int:
+    if not 2 <= bits <= 63:
+        raise ValueError(f"an accumulator of {bits} bit; 2 bit to 63 bit can be simulated exactly")
+    return bits
+
+
 SizeBytes = Annotated[int, *_size]
 WidthBits = Annotated[int, *_width]
+AccumulatorBits = Annotated[WidthBits, AfterValidator(_simulable)]
+"""Width of an accumulator that wraps: sums are kept in 64-bit integers."""
 ClockHz = Annotated[int, *_clock]
 VoltageV = Annotated[Fraction, *_voltage]
 NodeNm = Annotated[Fraction, *_node]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from simsnn.config.quantities import Count, Name, StrictModel, WidthBits
+from simsnn.config.quantities import AccumulatorBits, Count, Name, StrictModel
 
 
 class LaneMap(StrEnum):
@@ -87,14 +87,7 @@ class DualSparseConfig(StrictModel):
     grants_per_cycle: Annotated[int, Field(gt=0, le=4096)] = 1
     weight_words: Annotated[int, Field(gt=0, le=2**28)]
     sparsity: Annotated[MaskUse, Field(strict=False)] = MaskUse.DUAL
-    acc_width: WidthBits
-
-    @field_validator("acc_width")
-    @classmethod
-    def _width_fits(cls, value: int) -> int:
-        if not 2 <= value <= 63:
-            raise ValueError(f"acc_width is {value} bit; 2 bit to 63 bit can be simulated exactly")
-        return value
+    acc_width: AccumulatorBits
 
     @model_validator(mode="after")
     def _banks_feed_lanes(self) -> DualSparseConfig:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from simsnn.config.quantities import Count, Name, StrictModel, WidthBits
+from simsnn.config.quantities import AccumulatorBits, Count, Name, StrictModel
 from simsnn.engines.base import Dataflow
 from simsnn.kernels import folds
 from simsnn.workload.feeder import Feeder
@@ -150,7 +150,7 @@ class SystolicConfig(StrictModel):
     fold_order: Annotated[FoldOrder, _parsed(FoldOrder)] = FoldOrder.K_INNER
     psum: Annotated[PartialSums, _parsed(PartialSums)] = PartialSums.ACCUMULATE
     acc_rows: Count
-    acc_width: WidthBits
+    acc_width: AccumulatorBits
     im2col: Annotated[Feeder, _parsed(Feeder)] = Feeder.LINE_BUFFER
     compatibility: Annotated[Compatibility, _parsed(Compatibility)] = Compatibility.NONE
 
@@ -158,13 +158,6 @@ class SystolicConfig(StrictModel):
     @classmethod
     def _as_tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
-
-    @field_validator("acc_width")
-    @classmethod
-    def _width_fits(cls, value: int) -> int:
-        if not 2 <= value <= 63:
-            raise ValueError(f"acc_width is {value} bit; 2 bit to 63 bit can be simulated exactly")
-        return value
 
     @model_validator(mode="after")
     def _dataflows_named_once(self) -> SystolicConfig:

@@ -41,7 +41,7 @@ def test_the_kind_is_registered():
         ({"lanes": 0}, "greater than 0"),
         ({"lane_map": "compact", "banks": 17}, "banks is 17, more than the 16 lanes"),
         ({"weight_words": 15}, "weight_words is 15, but 16 lanes"),
-        ({"acc_width": "64 bit"}, "acc_width is 64 bit"),
+        ({"acc_width": "64 bit"}, "accumulator of 64 bit"),
         ({"sparsity": "both"}, "'dual', 'input', 'output' or 'none'"),
         ({"balance": "fair"}, "'static' or 'dynamic'"),
         ({"lane_map": "any"}, "'modulo' or 'compact'"),
