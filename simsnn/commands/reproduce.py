@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from simsnn.reproduction.outcome import Claim, Reproduction, Standing
 from simsnn.reproduction.registry import REPRODUCTIONS
 from simsnn.reproduction.stages import Stage
 from simsnn.reproduction.write import write_reproduction
+from simsnn.results.store import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,10 +25,24 @@ def reproduce(name: str, output: Path | None, stage: Stage) -> tuple[Reproductio
     ------
     ConfigError
         For an unknown name.
+    StorageError
+        For a place that cannot be written, before anything runs.
     """
     run = REPRODUCTIONS.get(name)
+    folder = output or RESULTS / name
+    _require_place(folder)
     found = run(stage)
-    return found, write_reproduction(found, output or RESULTS / name)
+    return found, write_reproduction(found, folder)
+
+
+def _require_place(folder: Path) -> None:
+    """Minutes of work must not end in a place that cannot be written."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        reason = "is not a folder" if not place.is_dir() else "cannot be written"
+        raise StorageError(f"{place} {reason}", value=str(folder), remedy="choose another place with -o")
 
 
 def print_reproduction(found: Reproduction, console: Console) -> None:

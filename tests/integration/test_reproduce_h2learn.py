@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from simsnn.api import load
+from simsnn.cli import main
 from simsnn.engines.gpu import GpuColumn
 from simsnn.reproduction.h2learn_claims import SPEEDUP, fit_fraction, fitted_constant, published_claims, speedup
 from simsnn.reproduction.h2learn_exact import _dense_claim, _operations_claim, _table_claims
@@ -93,3 +94,13 @@ def test_everything_is_written_and_other_files_stay(measured: Measured, tmp_path
     assert names == {"notes.txt", CHECKS, "configs/x.yaml", "gpu.csv", "engines.csv", "area.csv"} | figures
     assert json.loads((tmp_path / CHECKS).read_text())["name"] == "h2learn"
     assert len((tmp_path / "gpu.csv").read_text().splitlines()) == 1 + 3 * 3
+
+
+def test_unknown_names_and_places_that_cannot_be_written_are_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reproduce", "h2lern"]) == 2
+    assert "did you mean 'h2learn'" in capsys.readouterr().err
+    (tmp_path / "file").write_text("mine")
+    assert main(["reproduce", "h2learn", "-o", str(tmp_path / "file" / "deeper")]) == 2
+    assert "is not a folder" in capsys.readouterr().err
