@@ -12,14 +12,17 @@ from simsnn.api import load
 from simsnn.cli import main
 from simsnn.engines.gpu import GpuColumn
 from simsnn.reproduction.h2learn_claims import SPEEDUP, fit_fraction, fitted_constant, published_claims, speedup
-from simsnn.reproduction.h2learn_exact import _dense_claim, _operations_claim, _table_claims
+from simsnn.reproduction.h2learn_exact import dense_claim, machine_claim, operations_claim, table_claims
 from simsnn.reproduction.h2learn_figures import area_bars, energy_bars, speedup_bars
 from simsnn.reproduction.h2learn_runs import NETWORKS, Measured, measure
 from simsnn.reproduction.h2learn_tables import area_table, engine_table, gpu_table
 from simsnn.reproduction.outcome import Drawing, Reproduction, Standing
 from simsnn.reproduction.write import CHECKS, write_reproduction
+from simsnn.simulation import build_experiment_network
 from simsnn.viz.comparison import comparison_figure
 from simsnn.viz.figures import save
+from simsnn.workload.synthetic_config import SyntheticConfig
+from simsnn.workload.synthetic_fit import transfer
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +32,35 @@ def measured() -> Measured:
     return measure(NETWORKS[0], experiment)
 
 
+@pytest.fixture(scope="module")
+def tiny() -> Measured:
+    """The reduced network with made activity: so small that launches alone slow the GPU down."""
+    experiment, _ = load(NETWORKS[0].small, ("workload.batch=8", "simulation.level=critical_path"))
+    full, _ = load(NETWORKS[0].full)
+    assert isinstance(full.activity, SyntheticConfig)
+    names = tuple(layer.name for layer in build_experiment_network(experiment).weight_layers)
+    return measure(NETWORKS[0], experiment.model_copy(update={"activity": transfer(full.activity, names)}))
+
+
 def test_the_fitted_constant_puts_the_first_network_in_the_middle_of_the_published_range(measured: Measured) -> None:
-    fraction = fit_fraction(measured)
     middle = math.sqrt(SPEEDUP[0] * SPEEDUP[1])
-    unscaled = speedup(measured, GpuColumn.EAGER, 1.0)
-    if unscaled >= middle:  # launches alone make the GPU slower on so few samples
-        assert fraction == 1.0
-        assert "bound of 1" in fitted_constant(measured, fraction).why
-    else:
-        assert speedup(measured, GpuColumn.EAGER, fraction) == pytest.approx(middle, rel=1e-6)
+    assert speedup(measured, GpuColumn.EAGER, 1.0) < middle
+    fraction = fit_fraction(measured)
+    assert 0 < fraction < 1
+    assert speedup(measured, GpuColumn.EAGER, fraction) == pytest.approx(middle, rel=1e-6)
+    assert "bound" not in fitted_constant(measured, fraction).why
+
+
+def test_a_gpu_that_is_slow_enough_unscaled_is_not_scaled_and_the_constant_says_so(tiny: Measured) -> None:
+    assert speedup(tiny, GpuColumn.EAGER, 1.0) > math.sqrt(SPEEDUP[0] * SPEEDUP[1])
+    assert fit_fraction(tiny) == 1.0
+    assert "bound of 1" in fitted_constant(tiny, 1.0).why
+
+
+def test_an_exact_claim_about_nothing_fails() -> None:
+    claim = machine_claim("no_such_machine", 0)
+    assert claim.value is None
+    assert not claim.passed
 
 
 def test_the_fit_never_touches_the_roofline(measured: Measured) -> None:
@@ -48,7 +71,7 @@ def test_the_fit_never_touches_the_roofline(measured: Measured) -> None:
 
 
 def test_exact_claims_hold(measured: Measured) -> None:
-    for claim in (*_table_claims(1), _dense_claim(measured), _operations_claim(measured)):
+    for claim in (*table_claims(1), dense_claim(measured), operations_claim(measured)):
         assert claim.standing is Standing.EXACT
         assert claim.passed, claim
 
