@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from simsnn.activities import resolve_activity
 from simsnn.api import load, simulate
+from simsnn.config.experiment import ExperimentConfig
 from simsnn.costs import Observed
 from simsnn.reproduction.h2learn_runs import NETWORKS, Trained, full_scale
 from simsnn.reproduction.outcome import Claim, Standing, Table
 from simsnn.reproduction.stages import Stages
 from simsnn.results.engine_summary import EngineSummary, engine_summaries
 from simsnn.results.report import Report
+from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.simulation import build_experiment_network
 from simsnn.workload.activity import Activity, ChainPoint
 
@@ -113,6 +115,12 @@ class Recipe:
     name: str
     what: str
     activity: Activity
+    backward_cycles: float
+    """Busy cycles of the backward engine of A0 for its recorded step, nothing late."""
+
+    def has(self, point: ChainPoint) -> bool:
+        """Whether any layer's gradient passes that point."""
+        return any(entry.gradient_mask(point) is not None for entry in self.activity.layers)
 
     def density(self, point: ChainPoint) -> float:
         """Share of non-zero gradients after one point, over all layers that have it."""
@@ -147,8 +155,15 @@ def run_recipes(stages: Stages) -> tuple[Recipe, ...]:
         experiment, _ = load(source, overrides)
         activity = resolve_activity(experiment, build_experiment_network(experiment), None).activity
         assert activity is not None  # the experiment trains
-        found.append(Recipe(name, what, activity))
+        found.append(Recipe(name, what, activity, _backward_cycles(experiment)))
     return tuple(found)
+
+
+def _backward_cycles(experiment: ExperimentConfig) -> float:
+    """Layer by layer for every recipe, since normalisation over a batch cannot be cut into sample groups."""
+    level = experiment.simulation.model_copy(update={"level": "closed_form", "trace": False})
+    report = simulate(experiment.model_copy(update={"schedule": LayerByLayer(), "simulation": level})).report
+    return next(engine for engine in engine_summaries(report) if engine.name == BACKWARD).busy_cycles
 
 
 def ablation_claims(ablated: tuple[Ablated, ...], recipes: tuple[Recipe, ...]) -> tuple[Claim, ...]:
@@ -209,6 +224,8 @@ def _density_claims(recipes: tuple[Recipe, ...]) -> tuple[Claim, ...]:
     normalised = by_name["normalised"].density(ChainPoint.SYNAPSE)
     smooth = by_name["arctan"].density(ChainPoint.SURROGATE)
     narrow = by_name["triangle"].density(ChainPoint.SURROGATE)
+    cycles = {name: recipe.backward_cycles for name, recipe in by_name.items()}
+    trained = "small network, its own training, recorded step"
     return (
         _better(
             "ablation.normalisation_density",
@@ -221,6 +238,16 @@ def _density_claims(recipes: tuple[Recipe, ...]) -> tuple[Claim, ...]:
             smooth / narrow,
             "gradient density behind an arctan surrogate"
             f" ({smooth:.0%}) over behind a triangle ({narrow:.0%}): no zeros without compact support",
+        ),
+        _better(
+            "ablation.normalisation_backward",
+            cycles["normalised"] / cycles["rectangle"],
+            f"busy cycles of the backward engine with training-mode normalisation over without; {trained}",
+        ),
+        _better(
+            "ablation.arctan_backward",
+            cycles["arctan"] / cycles["triangle"],
+            f"busy cycles of the backward engine with an arctan surrogate over with a triangle; {trained}",
         ),
     )
 
@@ -281,8 +308,15 @@ def ablation_table(ablated: tuple[Ablated, ...]) -> Table:
 
 def density_table(recipes: tuple[Recipe, ...]) -> Table:
     """Density after every point of the backward chain, per way of training; really trained, reduced scale."""
-    columns = ("recipe", "what", "accuracy", *(point.value for point in ChainPoint))
+    columns = ("recipe", "what", "accuracy", *(point.value for point in ChainPoint), "be0_busy_cycles")
     rows = tuple(
-        (r.name, r.what, r.activity.accuracy or 0.0, *(r.density(point) for point in ChainPoint)) for r in recipes
+        (
+            r.name,
+            r.what,
+            r.activity.accuracy or 0.0,
+            *(r.density(point) if r.has(point) else "" for point in ChainPoint),
+            round(r.backward_cycles),
+        )
+        for r in recipes
     )
     return Table("density", columns, rows)
