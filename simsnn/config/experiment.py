@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from simsnn.config.hardware import HardwareConfig
-from simsnn.config.quantities import Index, Name, StrictModel, WidthBits, written
+from simsnn.config.quantities import Count, Index, Name, StrictModel, WidthBits, written
 from simsnn.engines.gpu_config import BaselineConfig
 from simsnn.engines.systolic_config import Dataflow
 from simsnn.schedule.layer_by_layer import LayerByLayer
@@ -91,9 +91,14 @@ class PassMapping(StrictModel):
 
 
 class MappingConfig(PassMapping):
-    """Mapping of the whole network, with overrides per layer."""
+    """Mapping of the whole network, with overrides per layer and, where processors differ, per group of them.
+
+    ``most_chunks``: finer ways to cut an operation are looked at only while nothing coarser fits.
+    """
 
     layers: dict[Name, PassMapping] = Field(default_factory=dict)
+    processors: dict[Name, PassMapping] = Field(default_factory=dict)
+    most_chunks: Count = 256
 
 
 class SimulationConfig(StrictModel):

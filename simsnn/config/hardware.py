@@ -12,6 +12,8 @@ from simsnn.config.quantities import ClockHz, Name, NodeNm, StrictModel, Voltage
 from simsnn.engines import ENGINES
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.memory.dram import FixedRateDramConfig
+from simsnn.memory.link import LinkConfig
+from simsnn.memory.local_memory import LocalMemoryConfig
 from simsnn.memory.sram import SramConfig
 
 
@@ -71,8 +73,58 @@ class _ByKind:
 ArrayConfig = Annotated[EngineConfig, _ByKind]
 
 
+class ProcessorConfig(StrictModel):
+    """One or several equal processors: arrays with the vector units, SRAMs and memory that are theirs alone.
+
+    Parameters
+    ----------
+    name : str
+        Of the group; processors are called ``<name>0``, ``<name>1``, ...
+    count : int
+        How many.
+    memory : LocalMemoryConfig or None
+        Where the tensors of each live; the machine's DRAM, shared by all, when left out.
+    """
+
+    name: Name
+    count: Annotated[int, Field(gt=0, le=1024)] = 1
+    arrays: tuple[ArrayConfig, ...] = ()
+    vector_units: tuple[VectorUnitConfig, ...] = ()
+    srams: Annotated[tuple[SramConfig, ...], Field(min_length=1)]
+    memory: LocalMemoryConfig | None = None
+
+    @model_validator(mode="after")
+    def _parts_make_sense(self) -> ProcessorConfig:
+        _check_parts(self.arrays, self.vector_units, self.srams, () if self.memory is None else (self.memory.name,))
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the processors."""
+        return tuple(f"{self.name}{number}" for number in range(self.count))
+
+
+def _check_parts(
+    arrays: tuple[EngineConfig, ...],
+    vector_units: tuple[EngineConfig, ...],
+    srams: tuple[SramConfig, ...],
+    memories: tuple[str, ...],
+) -> None:
+    """Unique names, at least one engine, one SRAM per operand class."""
+    names = [*(part.name for part in (*arrays, *vector_units)), *(sram.name for sram in srams), *memories]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two components are called {twice[0]!r}")
+    if not arrays and not vector_units:
+        raise ValueError("the machine has no engine: list at least one array or vector unit")
+    for operand in {held for sram in srams for held in sram.holds}:
+        holders = [sram.name for sram in srams if operand in sram.holds]
+        if len(holders) > 1:
+            raise ValueError(f"{operand.value} stand in {holders[0]} and in {holders[1]}: each class has one SRAM")
+
+
 class HardwareConfig(StrictModel):
-    """A hardware file."""
+    """A hardware file: one set of engines and SRAMs, or ``processors`` that each have their own, and links."""
 
     schema_: Annotated[Literal["simsnn/hardware/1"], Field(alias="schema")] = "simsnn/hardware/1"
     name: Name
@@ -80,25 +132,41 @@ class HardwareConfig(StrictModel):
     technology: TechnologyConfig
     arrays: tuple[ArrayConfig, ...] = ()
     vector_units: tuple[VectorUnitConfig, ...] = ()
-    srams: Annotated[tuple[SramConfig, ...], Field(min_length=1)]
+    srams: tuple[SramConfig, ...] = ()
+    processors: tuple[ProcessorConfig, ...] = ()
     dram: FixedRateDramConfig
-    links: tuple[()] = ()
+    links: tuple[LinkConfig, ...] = ()
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> HardwareConfig:
-        engines: tuple[EngineConfig, ...] = (*self.arrays, *self.vector_units)
-        names = [*(part.name for part in engines), *(sram.name for sram in self.srams), self.dram.name]
+    def _parts_make_sense(self) -> HardwareConfig:
+        if self.processors:
+            self._check_processors()
+            return self
+        if not self.srams:
+            raise ValueError("the machine has no SRAM: list at least one under srams")
+        if self.links:
+            raise ValueError("links join processors: list them under processors")
+        _check_parts(self.arrays, self.vector_units, self.srams, (self.dram.name,))
+        return self
+
+    def _check_processors(self) -> None:
+        if self.arrays or self.vector_units or self.srams:
+            raise ValueError("arrays, vector_units and srams of a machine with processors stand inside processors")
+        names = [*self.processor_names, *(link.name for link in self.links), self.dram.name]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two components are called {twice[0]!r}")
-        if not self.arrays and not self.vector_units:
-            raise ValueError("the machine has no engine: list at least one array or vector unit")
-        return self
+        if len({group.memory is None for group in self.processors}) > 1:
+            raise ValueError("either every processor has a memory of its own or none has")
 
-    @model_validator(mode="after")
-    def _operands_stand_once(self) -> HardwareConfig:
-        for operand in {held for sram in self.srams for held in sram.holds}:
-            holders = [sram.name for sram in self.srams if operand in sram.holds]
-            if len(holders) > 1:
-                raise ValueError(f"{operand.value} stand in {holders[0]} and in {holders[1]}: each class has one SRAM")
-        return self
+    @property
+    def processor_names(self) -> tuple[str, ...]:
+        """Names of all processors, in file order; none for a machine of one."""
+        return tuple(name for group in self.processors for name in group.names)
+
+    def of_processor(self, group: int) -> HardwareConfig:
+        """The machine that one processor of a group is by itself: its memory is the DRAM."""
+        part = self.processors[group]
+        parts = {"arrays": part.arrays, "vector_units": part.vector_units, "srams": part.srams}
+        dram = self.dram if part.memory is None else part.memory
+        return self.model_copy(update={**parts, "dram": dram, "processors": (), "links": ()})

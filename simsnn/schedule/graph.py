@@ -29,9 +29,9 @@ class Event(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Bytes between the DRAM (or a link) and an SRAM.
+    """Bytes between a memory and an SRAM.
 
-    ``channel`` 0 is the DRAM, channel i is link i - 1 of the machine.
+    ``channel`` 0 is the DRAM, channel i the local memory of processor i - 1.
     """
 
     operand: OperandClass
@@ -69,6 +69,42 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """Bytes from one processor to others over the links, sent as soon as a task is done.
+
+    Parameters
+    ----------
+    id : int
+        Position in the graph's message list.
+    after : int
+        Task whose stores must all have ended.
+    source : int
+        Processor it leaves.
+    destinations : tuple of int
+        Processors it goes to; ascending, never the source.
+    operand : OperandClass
+        What it carries.
+    bytes : int
+        How much, positive.
+    """
+
+    id: int
+    after: int
+    source: int
+    destinations: tuple[int, ...]
+    operand: OperandClass
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The last byte of a message at one of its destinations."""
+
+    message: int
+    processor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One operation on one engine.
 
@@ -92,6 +128,8 @@ class Task:
         rho of docs/machines section 7: ceil(words demanded / words supplied) of the worst SRAM port.
     issues : tuple of int
         Issue edges of each chunk, which a slowdown stretches.
+    receives : tuple of Arrival
+        Messages that must have arrived before this task loads or computes anything.
     """
 
     id: int
@@ -105,6 +143,7 @@ class Task:
     after: tuple[int, ...] = ()
     slowdown: int = 1
     issues: tuple[int, ...] = ()
+    receives: tuple[Arrival, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +161,15 @@ class TaskGraph:
     load_slots : tuple of int
         Chunks of one engine that may be in flight per SRAM set: 2 when double-buffered, else 1,
         indexed by engine.
+    messages : tuple of Message
+        What crosses the links; ids are positions.
     """
 
     tasks: tuple[Task, ...]
     engines: tuple[str, ...]
     srams: tuple[str, ...]
     load_slots: tuple[int, ...]
+    messages: tuple[Message, ...] = ()
 
     def validate(self) -> None:
         """Check that ids are positions, task edges point backwards, chunk edges to chunks that exist."""

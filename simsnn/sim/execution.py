@@ -101,6 +101,24 @@ class ChannelUse:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkUse:
+    """What one directed channel of the links carried: occupied cycles, bytes, packets."""
+
+    busy_cycles: int = 0
+    bytes: int = 0
+    packets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """When a message was sent, and when the last of it was at each of its destinations, in their order."""
+
+    message: int
+    sent: int
+    arrived: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """One run.
 
@@ -113,11 +131,15 @@ class Execution:
     engine_busy_cycles : tuple of int
         Per engine, cycles inside its tasks less their stalls (group stalls rounded down).
     channels : tuple of ChannelUse
-        DRAM first, then the links.
+        DRAM first, then the local memories of the processors.
     moments : ndarray of MOMENTS, shape (chunks,)
         All chunks, by task and chunk.
     trace : Trace or None
         Intervals, where asked for.
+    links : tuple of LinkUse
+        Directed channels of the links, as the interconnect numbers them.
+    messages : tuple of MessageRecord
+        In the order of the graph.
     """
 
     makespan_cycles: int
@@ -126,6 +148,8 @@ class Execution:
     channels: tuple[ChannelUse, ...]
     moments: NDArray[np.void]
     trace: Trace | None = None
+    links: tuple[LinkUse, ...] = ()
+    messages: tuple[MessageRecord, ...] = ()
 
     @property
     def dram(self) -> ChannelUse:
