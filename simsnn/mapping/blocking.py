@@ -50,7 +50,13 @@ class Choice:
     cycles: int
 
 
-def choose(operation: Operation, candidates: Iterable[Plan], machine: Machine, shares: Shares) -> Choice:
+def choose(
+    operation: Operation,
+    candidates: Iterable[Plan],
+    machine: Machine,
+    shares: Shares,
+    most_chunks: int = MOST_CHUNKS,
+) -> Choice:
     """Cheapest feasible candidate; the first of equals.
 
     Raises
@@ -61,7 +67,7 @@ def choose(operation: Operation, candidates: Iterable[Plan], machine: Machine, s
     best: Choice | None = None
     tightest: tuple[int, int] | None = None
     for plan in candidates:
-        if best is not None and (plan.chunk_count > MOST_CHUNKS or plan.cost().cycles.total >= best.cycles):
+        if best is not None and (plan.chunk_count > most_chunks or plan.cost().cycles.total >= best.cycles):
             continue
         moves, excess = moves_that_fit(chunk_moves(plan, machine), shares)
         if excess is not None:

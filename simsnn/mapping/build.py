@@ -11,8 +11,8 @@ from dataclasses import replace
 from simsnn.config.experiment import MappingConfig
 from simsnn.engines.base import Engine, Plan
 from simsnn.engines.systolic import SystolicEngine
-from simsnn.mapping.alike import Known, KnownCut, cut_again, options_of, position, shape_of
-from simsnn.mapping.blocking import Shares, choose
+from simsnn.mapping.alike import KnownCut, cut_again, options_of, position, shape_of
+from simsnn.mapping.blocking import choose
 from simsnn.mapping.expand import reductions_of_partials, split_accumulation, split_col2im
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, Placed, reads, writes
@@ -20,6 +20,7 @@ from simsnn.mapping.masks import with_mask_writers, with_masks
 from simsnn.mapping.pairs import fuse_pairs
 from simsnn.mapping.place import place
 from simsnn.mapping.ports import across_roles, slowdown
+from simsnn.mapping.search import CutSearch, Together, anywhere
 from simsnn.mapping.tasks import load_slots, task_chunks, task_of
 from simsnn.schedule.graph import Task, TaskGraph
 from simsnn.workload.operation import GemmOperation, Operation
@@ -54,25 +55,29 @@ def _pieces(operation: Operation, engine: Engine) -> tuple[Operation, ...]:
 
 
 def map_operations(
-    operations: tuple[Operation, ...], mapping: MappingConfig, machine: Machine
+    operations: tuple[Operation, ...], mapping: MappingConfig, machine: Machine, together: Together = anywhere
 ) -> tuple[MappedOperation, ...]:
-    """Place, cut and fuse every operation; the first that does not fit is refused with its numbers."""
+    """Place, cut and fuse every operation; the first that does not fit is refused with its numbers.
+
+    ``together`` says which pairs may be fused.
+    """
     pairs = placed(operations, mapping, machine)
-    users, known = sram_users(pairs, machine), Known()
+    search = CutSearch(machine, sram_users(pairs, machine), mapping.most_chunks, together)
     mapped: list[MappedOperation] = []
     for item in pairs:
-        mapped.append(_map_one(item, machine, users, known))
+        mapped.append(_map_one(item, search))
         partials = getattr(mapped[-1].choice.plan, "partial_outputs", 0)
         if isinstance(item.operation, GemmOperation) and partials:
             reductions = reductions_of_partials(item.operation, partials + 1)
             pieces = replace(item.operation, output=reductions[0].reads[0])
             mapped[-1] = replace(mapped[-1], operation=pieces)
-            mapped += [_map_one(Placed(r, place(r, mapping, machine)), machine, users, known) for r in reductions]
+            mapped += [_map_one(Placed(r, place(r, mapping, machine)), search) for r in reductions]
     # the ways not taken are dropped: their chunk tables are most of what a large network would keep in memory
-    return tuple(replace(item, options=()) for item in fuse_pairs(tuple(mapped), machine, users, known))
+    return tuple(replace(item, options=()) for item in fuse_pairs(tuple(mapped), search))
 
 
-def _map_one(item: Placed, machine: Machine, users: tuple[frozenset[int], ...], known: Known) -> MappedOperation:
+def _map_one(item: Placed, search: CutSearch) -> MappedOperation:
+    machine, known = search.machine, search.known
     operation, placement = item.operation, item.placement
     shape = shape_of((operation, placement))
     options: tuple[Plan, ...] = ()
@@ -80,7 +85,7 @@ def _map_one(item: Placed, machine: Machine, users: tuple[frozenset[int], ...], 
         choice = cut_again(known.cuts[shape], operation, placement, machine)
     else:
         options = options_of(operation, placement, machine)
-        choice = choose(operation, options, machine, Shares.of(machine, users, placement.engine))
+        choice = choose(operation, options, machine, search.shares(placement.engine), search.most_chunks)
         known.cuts[shape] = KnownCut(position(options, choice.plan), choice.moves, choice.cycles)
     engine = machine.engines[placement.engine]
     across = across_roles(operation, placement.dataflow, getattr(engine, "config", None))

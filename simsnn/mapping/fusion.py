@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from simsnn.engines.base import Box, Plan
-from simsnn.mapping.blocking import MOST_CHUNKS, Choice, Shares, moves_that_fit
+from simsnn.mapping.blocking import Choice, Shares, moves_that_fit
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
@@ -67,11 +67,12 @@ def candidates(
     tensor: str,
     machine: Machine,
     shares: tuple[Shares, Shares],
+    most_chunks: int,
 ) -> Iterator[Fused]:
     """Every way to run the pair that fits: a plan of the producer, and the consumer cut along it."""
     resident = frozenset({tensor})
     for plan in options:
-        if plan.chunk_count > MOST_CHUNKS:
+        if plan.chunk_count > most_chunks:
             continue
         completion = completed_boxes(plan, tensor, consumer)
         if completion is None:

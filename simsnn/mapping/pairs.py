@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simsnn.mapping.alike import Known, KnownPair, fused_again, options_of, position, shape_of
-from simsnn.mapping.blocking import Shares
+from simsnn.mapping.alike import KnownPair, fused_again, options_of, position, shape_of
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.search import CutSearch
 from simsnn.mapping.tasks import load_slots, task_of
 from simsnn.schedule.graph import Chunk, Task, TaskGraph
 from simsnn.sim.critical_path import critical_path
 from simsnn.workload.operation import GemmOperation, VectorOperation
 
 
-def fuse_pairs(
-    mapped: tuple[MappedOperation, ...], machine: Machine, users: tuple[frozenset[int], ...], known: Known
-) -> tuple[MappedOperation, ...]:
+def fuse_pairs(mapped: tuple[MappedOperation, ...], search: CutSearch) -> tuple[MappedOperation, ...]:
     """Fuse every pair for which that is faster than doing the two apart.
 
     The consumer is moved directly behind its producer, which needs that nothing between them
@@ -27,8 +25,8 @@ def fuse_pairs(
     place = 0
     while place < len(program):
         partner = _partner(program, place)
-        if partner is not None:
-            fused = _best_of_shape(program[place], program[partner], machine, users, known)
+        if partner is not None and search.together(program[place].operation, program[partner].operation):
+            fused = _best_of_shape(program[place], program[partner], search)
             if fused is not None:
                 producer, consumer = _joined(program[place], program.pop(partner), fused)
                 program[place] = producer
@@ -69,20 +67,15 @@ def _readers(program: list[MappedOperation], position: int, tensor: str) -> list
     return found
 
 
-def _best_of_shape(
-    producer: MappedOperation,
-    consumer: MappedOperation,
-    machine: Machine,
-    users: tuple[frozenset[int], ...],
-    known: Known,
-) -> Fused | None:
+def _best_of_shape(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
     """Fastest fused way of a pair, remembered from a pair of the same shape."""
+    machine, known = search.machine, search.known
     shape = shape_of((producer.operation, producer.placement), (consumer.operation, consumer.placement))
     if shape in known.pairs:
         found, tensor = known.pairs[shape], writes(producer.operation)[0].tensor
         return None if found is None else fused_again(found, producer, consumer, tensor, machine)
     options = producer.options or options_of(producer.operation, producer.placement, machine)
-    fused = _best(replace(producer, options=options), consumer, machine, users)
+    fused = _best(replace(producer, options=options), consumer, search)
     known.pairs[shape] = None
     if fused is not None:
         moves = (fused.producer.moves, fused.consumer.moves)
@@ -90,10 +83,9 @@ def _best_of_shape(
     return fused
 
 
-def _best(
-    producer: MappedOperation, consumer: MappedOperation, machine: Machine, users: tuple[frozenset[int], ...]
-) -> Fused | None:
+def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
     """Fastest fused way of a pair alone on the machine, or None where apart is faster."""
+    machine = search.machine
     tensor = linked_tensor(producer.operation, consumer.operation)
     assert tensor is not None
     follow = getattr(machine.engines[consumer.placement.engine], "follow", None)
@@ -105,10 +97,8 @@ def _best(
         follow,
         tensor,
         machine,
-        (
-            Shares.of(machine, users, producer.placement.engine),
-            Shares.of(machine, users, consumer.placement.engine),
-        ),
+        (search.shares(producer.placement.engine), search.shares(consumer.placement.engine)),
+        search.most_chunks,
     )
     best, fewest = None, _apart_cycles(producer, consumer, machine)
     # the most promising first, so that most of the others need no closer look
