@@ -19,11 +19,11 @@ from simsnn.results.report import (
     Parts,
     Provenance,
     Report,
-    Stalls,
     TaskRow,
     Totals,
     TrafficRow,
 )
+from simsnn.results.stalls import Stalls
 from simsnn.sim.bounds import Bounds
 from simsnn.sim.execution import Execution, TaskRecord
 from simsnn.units import cycles_to_ns

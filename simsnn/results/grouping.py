@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
 
-from simsnn.results.report import Parts, Report, Stalls, TaskRow
+from simsnn.results.report import Parts, Report, TaskRow
+from simsnn.results.stalls import Stalls
 
 WORK_PARTS = tuple(name for name in Parts.model_fields if name != "stall")
 """Parts of a task's cycles that are not waiting."""

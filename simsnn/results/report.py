@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from simsnn.config.quantities import StrictModel
+from simsnn.results.pipeline_report import PipelineReport
+from simsnn.results.stalls import Stalls
 
 SCHEMA = "simsnn/report/1"
 
@@ -73,21 +75,6 @@ class Parts(StrictModel):
     def total(self) -> int:
         """Sum of the parts."""
         return self.fill + self.stream + self.build + self.reload + self.scan + self.imbalance + self.drain + self.stall
-
-
-class Stalls(StrictModel):
-    """Cycles of the stall part by cause."""
-
-    dram: int = 0
-    sram_bank: int = 0
-    buffer_full: int = 0
-    dependency: int = 0
-    link: int = 0
-
-    @property
-    def total(self) -> int:
-        """Sum of the causes."""
-        return self.dram + self.sram_bank + self.buffer_full + self.dependency + self.link
 
 
 class TrafficRow(StrictModel):
@@ -200,6 +187,7 @@ class Report(StrictModel):
     area: tuple[AreaRow, ...] = ()
     tasks: tuple[TaskRow, ...]
     gpu_baselines: tuple[GpuBaselineRow, ...] = ()
+    pipeline: PipelineReport | None = None
 
     @property
     def die_area_um2(self) -> float | None:

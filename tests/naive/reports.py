@@ -18,11 +18,11 @@ from simsnn.results.report import (
     Parts,
     Provenance,
     Report,
-    Stalls,
     TaskRow,
     Totals,
     TrafficRow,
 )
+from simsnn.results.stalls import Stalls
 from simsnn.sim.trace import CHANGES, EDGES, INTERVALS, Kind, Trace
 
 ARRAY, VECTOR, DRAM = "array0", "vector0", "dram0"
