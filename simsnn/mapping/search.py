@@ -41,7 +41,7 @@ class CutSearch:
     users: tuple[frozenset[int], ...]
     most_chunks: int = MOST_CHUNKS
     together: Together = anywhere
-    known: Known = field(default_factory=Known)
+    known: Known = field(default_factory=lambda: Known())
 
     def shares(self, engine: int) -> Shares:
         """Bytes that one chunk of an engine may occupy in each SRAM."""
