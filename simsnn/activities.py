@@ -24,6 +24,7 @@ from simsnn.workload.step_tensors import UpdateRule
 from simsnn.workload.synthetic import SyntheticConfig, layer_shapes, synthetic_activity
 
 if TYPE_CHECKING:
+    from simsnn.training.delayed import Delays
     from simsnn.training.quantise import Rounding
 
 Progress = Callable[[str, int, int], None]
@@ -85,8 +86,21 @@ def unrecorded_gradients(products: Iterable[GemmOperation], activity: ResolvedAc
     return (f"the activity holds no gradients of {', '.join(layers)}: taken as nowhere zero",) if layers else ()
 
 
-def resolve_activity(experiment: ExperimentConfig, network: Network, progress: Progress | None) -> ResolvedActivity:
+def resolve_activity(
+    experiment: ExperimentConfig, network: Network, progress: Progress | None, delays: Delays | None = None
+) -> ResolvedActivity:
     """Train (or fetch), read, or make the activity of an experiment.
+
+    Parameters
+    ----------
+    experiment : ExperimentConfig
+        What to resolve.
+    network : Network
+        Its network.
+    progress : callable or None
+        Told of every epoch.
+    delays : Delays or None
+        Those of the experiment's pipelined schedule; only ``activity.gradients: delayed`` trains with them.
 
     Raises
     ------
@@ -97,7 +111,7 @@ def resolve_activity(experiment: ExperimentConfig, network: Network, progress: P
     if config is None:
         return ResolvedActivity(None)
     if isinstance(config, TrainConfig):
-        return _trained(experiment, config, network, progress)
+        return _trained(experiment, config, network, progress, delays if config.gradients == "delayed" else None)
     if isinstance(config, FileActivityConfig):
         from simsnn.importers.npz import read_trace
 
@@ -114,7 +128,11 @@ def resolve_activity(experiment: ExperimentConfig, network: Network, progress: P
 
 
 def _trained(
-    experiment: ExperimentConfig, config: TrainConfig, network: Network, progress: Progress | None
+    experiment: ExperimentConfig,
+    config: TrainConfig,
+    network: Network,
+    progress: Progress | None,
+    delays: Delays | None,
 ) -> ResolvedActivity:
     from simsnn.training.cache import trained_activity
 
@@ -132,6 +150,7 @@ def _trained(
         experiment.seed,
         report,
         _rounding(experiment),
+        delays,
     )
     for warning in trained.activity.warnings():
         _LOG.warning("%s", warning)

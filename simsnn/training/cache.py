@@ -25,7 +25,8 @@ from typing import Any
 from simsnn.errors import TraceError
 from simsnn.importers.npz import read_trace, write_trace
 from simsnn.paths import cache_root
-from simsnn.training.config import TrainConfig
+from simsnn.training.config import TrainConfig, check_delays
+from simsnn.training.delayed import Delays
 from simsnn.training.loop import EpochRecord, Progress, record, train
 from simsnn.training.quantise import Rounding
 from simsnn.training.recording import to_activity
@@ -74,18 +75,25 @@ def training_digest(
     encoding: Encoding,
     seed: int,
     rounding: Rounding | None = None,
+    delays: Delays | None = None,
 ) -> str:
-    """SHA-256 over everything that decides the trained activity; the network's name does not."""
+    """SHA-256 over everything that decides the trained activity; the network's name does not.
+
+    Delays are part of it where there are some, and the key ``gradients`` never is: what was stored
+    before there were delays is found again.
+    """
     content: dict[str, Any] = {
         "format": FORMAT,
         "input": [list(network.input_shape), asdict(network.input_format)],
         "layers": [_layer_content(layer) for layer in network.layers],
         "workload": [timesteps, batch, encoding.value],
-        "training": [config.model_version, config.model_dump(mode="json")],
+        "training": [config.model_version, config.model_dump(mode="json", exclude={"gradients"})],
         "seed": seed,
     }
     if rounding is not None:
         content["rounding"] = asdict(rounding)
+    if delays is not None:
+        content["delays"] = asdict(delays)
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -104,6 +112,7 @@ def trained_activity(
     seed: int,
     progress: Progress | None = None,
     rounding: Rounding | None = None,
+    delays: Delays | None = None,
 ) -> TrainedActivity:
     """Stored activity of this training, or train, record and store.
 
@@ -113,14 +122,15 @@ def trained_activity(
     Raises
     ------
     ConfigError
-        If data set, network, batch and record do not fit together.
+        If data set, network, batch, record and delays do not fit together.
     """
-    digest = training_digest(network, config, timesteps, batch, encoding, seed, rounding)
+    check_delays(config, delays)
+    digest = training_digest(network, config, timesteps, batch, encoding, seed, rounding, delays)
     folder = cache_root() / "activity" / digest
     stored = _load(folder)
     if stored is not None:
         return stored
-    model = train(network, config, timesteps, batch, encoding, seed, progress, rounding)
+    model = train(network, config, timesteps, batch, encoding, seed, progress, rounding, delays)
     recording = record(network, config, timesteps, batch, encoding, seed, model.recorded, rounding)
     activity = to_activity(recording, network, model.recorded_accuracy)
     fresh = TrainedActivity(

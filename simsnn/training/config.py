@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from simsnn.config.quantities import Count, Index, StrictModel
+from simsnn.errors import ConfigError, Where
 from simsnn.training.datasets import DatasetConfig
+from simsnn.training.delayed import Delays
 from simsnn.training.loss import LossName
 from simsnn.training.optimizer import OptimizerConfig
 from simsnn.workload.synthetic import SyntheticConfig
@@ -32,7 +34,11 @@ class RecordConfig(StrictModel):
 
 
 class TrainConfig(StrictModel):
-    """Train the network and record one batch of it."""
+    """Train the network and record one batch of it.
+
+    ``gradients: delayed`` trains with the weight versions that the experiment's pipelined schedule
+    implies (:mod:`simsnn.training.delayed`); ``immediate`` with none but the newest.
+    """
 
     kind: Literal["train"]
     dataset: DatasetConfig
@@ -40,6 +46,7 @@ class TrainConfig(StrictModel):
     optimizer: OptimizerConfig
     loss: LossName = "cross_entropy"
     record: RecordConfig = RecordConfig()
+    gradients: Literal["immediate", "delayed"] = "immediate"
 
     model_version: ClassVar[int] = 1
 
@@ -48,6 +55,28 @@ class TrainConfig(StrictModel):
         if self.record.epoch is not None and self.record.epoch > self.epochs:
             raise ValueError(f"record.epoch {self.record.epoch} lies beyond the {self.epochs} epochs of the training")
         return self
+
+
+def check_delays(config: TrainConfig, delays: Delays | None) -> None:
+    """Delayed gradients need delays, immediate ones have none.
+
+    Raises
+    ------
+    ConfigError
+        Saying which of both is missing.
+    """
+    if (config.gradients == "delayed") == (delays is not None):
+        return
+    delayed = config.gradients == "delayed"
+    raise ConfigError(
+        "delayed gradients need a schedule that says how late they are"
+        if delayed
+        else "delays are given for a training with immediate gradients",
+        where=Where(path="activity.gradients"),
+        value=config.gradients,
+        allowed=("immediate",) if delayed else ("delayed",),
+        remedy="choose a pipelined schedule, or gradients: immediate" if delayed else "set gradients: delayed",
+    )
 
 
 class FileActivityConfig(StrictModel):

@@ -2,7 +2,8 @@
 
 Independent streams come from the seed: initial weights, order of the samples, and the random
 draws of the encoding. BLAS runs on one thread, because the order of a threaded sum is not
-fixed. The test accuracy is taken after every epoch; the reported one is that of the last.
+fixed. The test accuracy is taken after every epoch; the reported one is that of the last. Delayed
+gradients read older weights, as :mod:`simsnn.training.delayed` says.
 
 Proof: ``tests/unit/test_training_loop.py``, ``tests/integration/test_training_digits.py``.
 """
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.errors import ConfigError, Where
-from simsnn.training.config import TrainConfig
+from simsnn.training.config import TrainConfig, check_delays
 from simsnn.training.datasets import Dataset, check_encoding, load_dataset
+from simsnn.training.delayed import Delays, WeightVersions
 from simsnn.training.loss import loss_function
 from simsnn.training.model import Model, State
 from simsnn.training.optimizer import Optimizer
@@ -88,6 +90,7 @@ class _Trainer:
         encoding: Encoding,
         seed: int,
         rounding: Rounding | None,
+        delays: Delays | None = None,
     ) -> None:
         self.config = config
         self.timesteps = timesteps
@@ -97,6 +100,7 @@ class _Trainer:
         self.network = network
         self.model = Model(network, timesteps)
         self.deployed = Model(network, timesteps, rounding=rounding)
+        self.versions = WeightVersions(network, delays or Delays.none(network), self.model.dtype)
         check_encoding(config.dataset, encoding)
         self.data: Dataset = load_dataset(config.dataset, network, timesteps)
         self.check_batch()
@@ -144,10 +148,11 @@ class _Trainer:
         for start in range(0, len(order), self.batch):
             chosen = order[start : start + self.batch]
             x = self.encoded(self.data.train_images[chosen], rng)
-            tapes = self.model.forward(state.parameters, x, state.statistics, training=True)
+            tapes = self.model.forward(self.versions.forward(state.parameters), x, state.statistics, training=True)
             loss, d_logits = loss_function(self.config.loss)(self.model.logits(tapes), self.data.train_labels[chosen])
-            gradient = self.model.backward(state.parameters, tapes, d_logits).vector
+            gradient = self.model.backward(self.versions.backward(state.parameters), tapes, d_logits).vector
             rate = self.config.optimizer.rate(optimizer.updates, updates, number)
+            self.versions.keep(state.parameters)
             optimizer.update(state.parameters, gradient, rate)
             state = State(state.parameters, self.model.updated(state.statistics, tapes))
             losses.append(loss)
@@ -208,6 +213,7 @@ def train(
     seed: int,
     progress: Progress | None = None,
     rounding: Rounding | None = None,
+    delays: Delays | None = None,
 ) -> TrainedModel:
     """Train a network.
 
@@ -227,14 +233,17 @@ def train(
         Told after every epoch.
     rounding : Rounding, optional
         Widths at which the network is evaluated; it is trained in floats.
+    delays : Delays, optional
+        Weight versions that the batches read; goes with ``config.gradients: delayed``, and only with that.
 
     Raises
     ------
     ConfigError
-        If data set, network, batch and record do not fit together.
+        If data set, network, batch, record and delays do not fit together.
     """
+    check_delays(config, delays)
     with _single_thread():
-        return _Trainer(network, config, timesteps, batch, encoding, seed, rounding).run(progress)
+        return _Trainer(network, config, timesteps, batch, encoding, seed, rounding, delays).run(progress)
 
 
 def record(

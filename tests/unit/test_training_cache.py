@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from simsnn.errors import ConfigError
 from simsnn.training import cache
 from simsnn.training.cache import TrainedActivity, trained_activity, training_digest
 from simsnn.training.config import TrainConfig
+from simsnn.training.delayed import Delays
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
 
@@ -79,6 +81,32 @@ def test_everything_that_matters_is_in_the_digest() -> None:
     ]
     assert len(set(variants)) == len(variants)
     assert digest(_network(name="renamed")) == digest()
+
+
+def test_delays_are_in_the_digest_and_their_key_leaves_it_alone() -> None:
+    """The constant is the digest that trainings were stored under before there were delays."""
+
+    def digest(gradients: str, delays: Delays | None) -> str:
+        config = _config(gradients=gradients)
+        return training_digest(_network(), config, 2, 64, Encoding.DIRECT, 0, delays=delays)
+
+    plain = digest("immediate", None)
+    assert plain == "383fa3bccdf5b2e9ce6dec5b6af9ba283638ac3d8ec27b63693ed7b8a8e4fee2"
+    delayed = [digest("delayed", delays) for delays in (Delays((1, 0), (1, 0)), Delays((1, 0), (0, 0)))]
+    assert len({plain, *delayed}) == 3
+
+
+def test_delayed_trainings_are_stored_apart() -> None:
+    config, network = _config(gradients="delayed"), _network()
+    late, later = (
+        trained_activity(network, config, 2, 64, Encoding.DIRECT, 0, delays=Delays.stashed((delay, 0)))
+        for delay in (2, 4)
+    )
+    again = trained_activity(network, config, 2, 64, Encoding.DIRECT, 0, delays=Delays.stashed((2, 0)))
+    assert [entry.from_cache for entry in (late, later, again, _activity())] == [False, False, True, False]
+    assert late.activity.digest == again.activity.digest != later.activity.digest
+    with pytest.raises(ConfigError, match="need a schedule"):
+        trained_activity(network, config, 2, 64, Encoding.DIRECT, 0)
 
 
 @pytest.mark.parametrize("damage", ["activity.npz", "training.json", "checksums.json"])
