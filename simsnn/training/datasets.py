@@ -1,7 +1,8 @@
 """Data sets: images in 0..1 or binary events per step, labels, and a stratified, shuffled, fixed-seed test split.
 
-Every data set is made from the bundled digits: ``digits`` (:mod:`simsnn.training.datasets_digits`)
-and ``moving_digits``, synthetic events (:mod:`simsnn.training.datasets_moving`).
+``digits`` (:mod:`simsnn.training.datasets_digits`) are bundled, ``moving_digits`` are synthetic events
+made from them (:mod:`simsnn.training.datasets_moving`), ``mnist5k`` comes with the extra ``data``
+(:mod:`simsnn.training.datasets_mnist`).
 
 Proof: ``tests/unit/test_datasets.py``.
 """
@@ -19,11 +20,12 @@ from pydantic import Field
 from simsnn.errors import ConfigError, Where
 from simsnn.registry import Registry
 from simsnn.training.datasets_digits import DigitsConfig, Images, Labels, read_digits
+from simsnn.training.datasets_mnist import Mnist5kConfig, read_mnist5k
 from simsnn.training.datasets_moving import Frames, MovingDigitsConfig, read_moving_digits
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Network
 
-DatasetConfig = Annotated[DigitsConfig | MovingDigitsConfig, Field(discriminator="kind")]
+DatasetConfig = Annotated[DigitsConfig | MovingDigitsConfig | Mnist5kConfig, Field(discriminator="kind")]
 Samples = Images | Frames
 Reader = Callable[[Any, int], tuple[Samples, Labels]]
 """From a data set's configuration and T: all samples and their labels."""
@@ -50,6 +52,7 @@ def _images(config: DigitsConfig, _timesteps: int) -> tuple[Samples, Labels]:
 DATASETS: Registry[Reader] = Registry("data set")
 DATASETS.add("digits", _images)
 DATASETS.add("moving_digits", read_moving_digits)
+DATASETS.add("mnist5k", lambda config, _timesteps: read_mnist5k(config))
 
 
 def split(labels: Labels, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
