@@ -1,10 +1,10 @@
 """LIF recurrences forward and backward, surrogate derivatives and their smooth primitives.
 
-Equations: head of ``simsnn/neurons/lif.py``. Arrays are (T, n): a time step is one row of n
-neurons, float32 or float64. Neurons are taken in blocks that stay in the first-level cache, time
-runs outermost within a block, and the loop over the neurons of a block has no dependence, so it
-vectorises. Scalars must have the dtype of the arrays (``dtype.type(0.5)``), else float32 work is
-done in float64.
+Equations: head of ``simsnn/neurons/lif.py``; the IIR neuron's kernels are in ``simsnn/kernels/iir.py``.
+Arrays are (T, n): a time step is one row of n neurons, float32 or float64. Neurons are taken in blocks
+that stay in the first-level cache, time runs outermost within a block, and the loop over the neurons
+of a block has no dependence, so it vectorises. Scalars must have the dtype of the arrays
+(``dtype.type(0.5)``), else float32 work is done in float64.
 
 The smooth form replaces the threshold by the primitive of the surrogate, which makes the
 surrogate gradient the true gradient: finite differences then prove the backward recurrence.
@@ -28,11 +28,12 @@ Values = NDArray[Any]
 
 HARD, SOFT, NO_RESET = 0, 1, 2
 RECTANGLE, TRIANGLE, ARCTAN, FAST_SIGMOID, SIGMOID = 0, 1, 2, 3, 4
-_BLOCK = 512
+BLOCK = 512
+"""Neurons of a block: a few rows of them stay in the first-level cache."""
 
 
 @jit
-def _derivative_row(v: Values, threshold: Any, code: int, parameter: Any, h: Values) -> None:
+def derivative_row(v: Values, threshold: Any, code: int, parameter: Any, h: Values) -> None:
     """Surrogate derivative of one row of potentials, both of shape (n,)."""
     zero, one = v.dtype.type(0), v.dtype.type(1)
     inverse = one / parameter
@@ -61,7 +62,7 @@ def _derivative_row(v: Values, threshold: Any, code: int, parameter: Any, h: Val
 
 
 @jit
-def _primitive(x: Any, code: int, parameter: Any) -> Any:
+def primitive(x: Any, code: int, parameter: Any) -> Any:
     """Integral of the surrogate derivative at distance x from the threshold, about 1/2 at x = 0."""
     if code == RECTANGLE:
         return min(max(x / parameter + 0.5, 0.0), 1.0)
@@ -89,7 +90,7 @@ def surrogate_derivative(v: Values, threshold: Any, code: int, parameter: Any, h
         Surrogate, as ``code`` of its class in ``simsnn/neurons/surrogate.py``.
     """
     for t in range(v.shape[0]):
-        _derivative_row(v[t], threshold, code, parameter, h[t])
+        derivative_row(v[t], threshold, code, parameter, h[t])
 
 
 @jit
@@ -112,9 +113,9 @@ def lif_forward(current: Values, leak: Any, threshold: Any, reset: int, spikes: 
     steps, n = spikes.shape
     stride = 1 if current.shape[0] == steps else 0
     zero, one = v.dtype.type(0), v.dtype.type(1)
-    buffer = np.empty(_BLOCK, v.dtype)
-    for start in range(0, n, _BLOCK):
-        stop = min(start + _BLOCK, n)
+    buffer = np.empty(BLOCK, v.dtype)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
         p = buffer[: stop - start]
         p[:] = zero
         for t in range(steps):
@@ -168,7 +169,7 @@ def lif_forward_smooth(
         p = 0.0
         for t in range(steps):
             x = leak * p + current[t * stride, i]
-            s = _primitive(x - threshold, code, parameter)
+            s = primitive(x - threshold, code, parameter)
             v[t, i] = x
             spikes[t, i] = s
             resetting = s if own else frozen[t, i]
@@ -239,14 +240,14 @@ def lif_backward(
     steps, n = v.shape
     zero = v.dtype.type(0)
     through_reset = zero if detached else threshold
-    h_buffer, p_buffer = np.empty(_BLOCK, v.dtype), np.empty(_BLOCK, v.dtype)
-    for start in range(0, n, _BLOCK):
-        stop = min(start + _BLOCK, n)
+    h_buffer, p_buffer = np.empty(BLOCK, v.dtype), np.empty(BLOCK, v.dtype)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
         h, dp = h_buffer[: stop - start], p_buffer[: stop - start]
         dp[:] = zero
         for t in range(steps - 1, -1, -1):
             v_row, ds_row, dv_row = v[t, start:stop], ds[t, start:stop], dv[t, start:stop]
-            _derivative_row(v_row, threshold, code, parameter, h)
+            derivative_row(v_row, threshold, code, parameter, h)
             if reset == HARD:
                 _hard_row(h, ds_row, v_row, spikes[t, start:stop], dp, leak, detached, dv_row)
             elif reset == SOFT:

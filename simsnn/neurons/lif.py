@@ -23,10 +23,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from simsnn.config.quantities import StrictModel
 from simsnn.costs import OperationCounts
+from simsnn.kernels.neuron import lif_backward, lif_forward, lif_forward_smooth
+from simsnn.neurons.base import Store, Values
 from simsnn.neurons.surrogate import Surrogate, TriangleSurrogate
 
 RESET_CODES = {"hard": 0, "soft": 1, "none": 2}
@@ -43,6 +46,8 @@ class LifNeuron(StrictModel):
     surrogate: Surrogate = TriangleSurrogate()
 
     model_version: ClassVar[int] = 1
+    forward_state_words: ClassVar[int] = 1
+    backward_state_words: ClassVar[int] = 1
 
     @property
     def forward_counts(self) -> OperationCounts:
@@ -65,3 +70,41 @@ class LifNeuron(StrictModel):
         """A rectangle is 0 or 1/width, one bit; an attached hard reset needs v itself as well."""
         needs_potential = self.reset == "hard" and not self.detach_reset
         return self.surrogate.kind == "rectangle" and not needs_potential
+
+    def forward(self, current: Values, spikes: Values, v: Values) -> None:
+        """See :class:`simsnn.neurons.base.NeuronModel`."""
+        scalar = current.dtype.type
+        lif_forward(current, scalar(self.leak), scalar(self.threshold), RESET_CODES[self.reset], spikes, v)
+
+    def forward_smooth(self, current: Values, frozen: Values, spikes: Values, v: Values) -> None:
+        """See :class:`simsnn.neurons.base.NeuronModel`."""
+        scalar, surrogate = current.dtype.type, self.surrogate
+        leak, threshold, parameter = scalar(self.leak), scalar(self.threshold), scalar(surrogate.parameter)
+        reset = RESET_CODES[self.reset]
+        lif_forward_smooth(current, leak, threshold, reset, surrogate.code, parameter, frozen, spikes, v)
+
+    def forward_stored(self, current: Values, store: Store, spikes: Values, v: Values) -> None:
+        """See :class:`simsnn.neurons.base.NeuronModel`."""
+        held = np.zeros(current.shape[1:], current.dtype)
+        for step, now in enumerate(np.broadcast_to(current, v.shape)):
+            v[step] = store(self.leak * held + now)
+            spikes[step] = v[step] >= self.threshold
+            held = v[step]
+            if self.reset == "hard":
+                held = held * (1 - spikes[step])
+            elif self.reset == "soft":
+                held = held - self.threshold * spikes[step]
+
+    def backward(self, ds: Values, v: Values, spikes: Values, dx: Values) -> None:
+        """See :class:`simsnn.neurons.base.NeuronModel`."""
+        scalar, surrogate = v.dtype.type, self.surrogate
+        leak, threshold, parameter = scalar(self.leak), scalar(self.threshold), scalar(surrogate.parameter)
+        reset, detached = RESET_CODES[self.reset], self.detach_reset
+        lif_backward(ds, v, spikes, leak, threshold, reset, detached, surrogate.code, parameter, dx)
+
+    def potential_without_firing(self, current: Values) -> Values:
+        """See :class:`simsnn.neurons.base.NeuronModel`."""
+        v: Values = current[0].astype(np.float64)
+        for row in current[1:]:
+            v = self.leak * v + row
+        return v

@@ -1,19 +1,20 @@
 """Neurons of one layer on maps of any shape: forward, surrogate derivative, backward.
 
-Wraps the kernels of ``simsnn/kernels/neuron.py``; the equations stand in ``simsnn/neurons/lif.py``.
+Recurrences and equations are those of the neuron model (``simsnn/neurons/``); here maps become rows.
 Maps are (T, B, H, W, C); a current may have one time step, which then holds for all T.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsnn.kernels.neuron import lif_backward, lif_forward, lif_forward_smooth, surrogate_derivative
-from simsnn.neurons.lif import RESET_CODES, LifNeuron
+from simsnn.kernels.neuron import surrogate_derivative
+from simsnn.neurons.base import NeuronModel
 from simsnn.training.quantise import fixed_point
 
 Array = NDArray[Any]
@@ -25,13 +26,13 @@ class Membrane:
 
     Parameters
     ----------
-    neuron : LifNeuron
+    neuron : NeuronModel
         Their parameters.
     timesteps : int
         T.
     """
 
-    neuron: LifNeuron
+    neuron: NeuronModel
     timesteps: int
 
     def forward(self, current: Array, smooth: bool = False, frozen: Array | None = None) -> tuple[Array, Array]:
@@ -46,34 +47,25 @@ class Membrane:
         frozen : array or None
             With ``smooth``: values that the reset reads in place of the neuron's own output.
         """
-        shape = (self.timesteps, *current.shape[1:])
-        spikes, v = np.empty(shape, current.dtype), np.empty(shape, current.dtype)
-        neuron, scalar = self.neuron, current.dtype.type
-        leak, threshold, reset = scalar(neuron.leak), scalar(neuron.threshold), RESET_CODES[neuron.reset]
+        spikes, v = self._outputs(current)
         if smooth:
-            surrogate = neuron.surrogate
-            parameter = scalar(surrogate.parameter)
             held = _rows(spikes)[:0] if frozen is None else _rows(frozen)
-            outputs = (_rows(spikes), _rows(v))
-            lif_forward_smooth(_rows(current), leak, threshold, reset, surrogate.code, parameter, held, *outputs)
+            self.neuron.forward_smooth(_rows(current), held, _rows(spikes), _rows(v))
         else:
-            lif_forward(_rows(current), leak, threshold, reset, _rows(spikes), _rows(v))
+            self.neuron.forward(_rows(current), _rows(spikes), _rows(v))
         return spikes, v
 
     def forward_rounded(self, current: Array, bits: int) -> tuple[Array, Array]:
-        """Spikes and potential, both (T, B, H, W, C), with the potential rounded to ``bits`` in every step."""
-        neuron, shape = self.neuron, (self.timesteps, *current.shape[1:])
-        spikes, v = np.empty(shape, current.dtype), np.empty(shape, current.dtype)
-        held = np.zeros(shape[1:], current.dtype)
-        for step, now in enumerate(np.broadcast_to(current, shape)):
-            v[step] = fixed_point(neuron.leak * held + now, bits, neuron.threshold)
-            spikes[step] = v[step] >= neuron.threshold
-            held = v[step]
-            if neuron.reset == "hard":
-                held = held * (1 - spikes[step])
-            elif neuron.reset == "soft":
-                held = held - neuron.threshold * spikes[step]
+        """Spikes and potential, both (T, B, H, W, C), with all that a step keeps rounded to ``bits``."""
+        spikes, v = self._outputs(current)
+        store = partial(fixed_point, bits=bits, threshold=self.neuron.threshold)
+        self.neuron.forward_stored(_rows(current), store, _rows(spikes), _rows(v))
         return spikes, v
+
+    def potential_without_firing(self, current: Array) -> Array:
+        """Potential (n,) of every neuron in float64 after T steps in which nothing fires."""
+        rows = _rows(current)
+        return self.neuron.potential_without_firing(np.broadcast_to(rows, (self.timesteps, rows.shape[1])))
 
     def derivative(self, v: Array) -> Array:
         """Surrogate derivative at every membrane potential."""
@@ -84,21 +76,14 @@ class Membrane:
 
     def backward(self, ds: Array, v: Array, spikes: Array) -> Array:
         """Gradient towards the input current from the gradient towards the spikes, both (T, B, H, W, C)."""
-        dv, scalar = np.empty_like(v), v.dtype.type
-        neuron, surrogate = self.neuron, self.neuron.surrogate
-        lif_backward(
-            _rows(ds),
-            _rows(v),
-            _rows(spikes),
-            scalar(neuron.leak),
-            scalar(neuron.threshold),
-            RESET_CODES[neuron.reset],
-            neuron.detach_reset,
-            surrogate.code,
-            scalar(surrogate.parameter),
-            _rows(dv),
-        )
-        return dv
+        dx = np.empty_like(v)
+        self.neuron.backward(_rows(ds), _rows(v), _rows(spikes), _rows(dx))
+        return dx
+
+    def _outputs(self, current: Array) -> tuple[Array, Array]:
+        """Room for spikes and potentials."""
+        shape = (self.timesteps, *current.shape[1:])
+        return np.empty(shape, current.dtype), np.empty(shape, current.dtype)
 
 
 def _rows(maps: Array) -> Array:

@@ -6,7 +6,7 @@ time. Spikes are 0.0 or 1.0 in the model's dtype, float32 for training and float
 
 The readout is the mean over time of what the last layer delivers. Backward is backpropagation
 through time with surrogate derivatives: every layer's gradients are those of the equations in
-``simsnn/neurons/lif.py``, ``simsnn/training/normalisation.py`` and ``simsnn/workload/lowering.py``.
+``simsnn/neurons/``, ``simsnn/training/normalisation.py`` and ``simsnn/workload/lowering.py``.
 
 Proof: ``tests/kernels/test_gradients.py`` (finite differences of whole networks),
 ``tests/unit/test_training_model.py`` (against one scalar at a time).
@@ -136,7 +136,7 @@ class Model:
 
         Behind every layer with weights and a neuron, the potential after T steps without any
         firing gets a root mean square of ``INITIAL_SPREAD`` thresholds (layer-sequential scaling,
-        Mishkin and Matas 2016, with the leaky sum over time in place of the activation). The
+        Mishkin and Matas 2016, with the filtered sum over time in place of the activation). The
         readout keeps its weights, and so does a layer whose input is all zero.
 
         Parameters
@@ -154,7 +154,8 @@ class Model:
             tape = self._value(layer, inputs, view, statistics, training=True)
             stage = neuron_behind(self.network, layer)
             if layer.has_weights and stage is not None and stage.neuron is not None:
-                spread = _spread_without_firing(tape.current, stage.neuron.leak, self.timesteps)
+                reached = Membrane(stage.neuron, self.timesteps).potential_without_firing(tape.current)
+                spread = float(np.sqrt(np.mean(np.square(reached))))
                 factor = self.dtype.type(INITIAL_SPREAD * stage.neuron.threshold / spread if spread else 1.0)
                 view *= factor
                 tape = _tape(inputs, tape.current * factor)
@@ -329,15 +330,6 @@ def _check_trainable(network: Network) -> None:
             where=Where(path="network.layers"),
             remedy="end the network with flatten and linear",
         )
-
-
-def _spread_without_firing(current: Array, leak: float, timesteps: int) -> float:
-    """Root mean square of the potential after T steps that nothing resets."""
-    steps = np.broadcast_to(current, (timesteps, *current.shape[1:]))
-    v = steps[0].astype(np.float64)
-    for step in steps[1:]:
-        v = leak * v + step
-    return float(np.sqrt(np.mean(np.square(v))))
 
 
 def _tape(

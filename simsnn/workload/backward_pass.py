@@ -118,25 +118,23 @@ class BackwardPass(RecomputedCurrents):
         state = self.state(layer, "carry")
         reads: tuple[Operand, ...] = (incoming, self.stash(layer), spikes, *state)
         writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements), *state)
-        counts = layer.neuron.backward_counts
-        return [
-            self.vector(layer.name, Pass.B, TaskPart.NEURON, layer.out_elements, counts, reads, writes, recurrent=True)
-        ]
+        counts, part, words = layer.neuron.backward_counts, TaskPart.NEURON, layer.neuron.backward_state_words
+        return [self.vector(layer.name, Pass.B, part, layer.out_elements, counts, reads, writes, state_words=words)]
 
     def _neuron_again(self, layer: Layer, incoming: Operand) -> list[Operation]:
         """Currents again, then all steps forward and all steps back in one pass over the neurons.
 
-        Spikes follow from the potentials, so they are not read. Potential after reset and carried
-        gradient are one word of state each; the potentials of all T steps are kept in between.
+        Spikes follow from the potentials, so they are not read. What the neuron keeps forwards and what
+        it carries back are state; the potentials of all T steps are kept in between.
         """
         assert layer.neuron is not None
         operations, current = self.currents_again(layer)
         writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements),)
         counts, part = layer.neuron.forward_counts + layer.neuron.backward_counts, TaskPart.NEURON
         reads = (incoming, current)
-        neuron = self.vector(layer.name, Pass.B, part, layer.out_elements, counts, reads, writes, recurrent=True)
-        neuron = replace(neuron, state_bits=2 * self.widths.membrane, kept_bits=self.widths.membrane)
-        return [*operations, neuron]
+        words = layer.neuron.forward_state_words + layer.neuron.backward_state_words
+        neuron = self.vector(layer.name, Pass.B, part, layer.out_elements, counts, reads, writes, state_words=words)
+        return [*operations, replace(neuron, kept_bits=self.widths.membrane)]
 
     def _pool_backward(self, layer: Layer, gradient: Operand) -> VectorOperation:
         channels, height, width = layer.in_shapes[0]

@@ -141,7 +141,5 @@ class ForwardPass(StepTensors):
         stored = self.training and not recomputes(self.network, layer, self.scope)
         writes = (spikes, *((self.stash(layer),) if stored else ()), *state)
         reads = (self.current(layer), *state)
-        counts = layer.neuron.forward_counts
-        return self.vector(
-            layer.name, Pass.F, TaskPart.NEURON, layer.out_elements, counts, reads, writes, recurrent=True
-        )
+        counts, part, words = layer.neuron.forward_counts, TaskPart.NEURON, layer.neuron.forward_state_words
+        return self.vector(layer.name, Pass.F, part, layer.out_elements, counts, reads, writes, state_words=words)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from simsnn.config.quantities import Count, Index, Name, StrictModel
 from simsnn.errors import ConfigError, Where
-from simsnn.neurons.lif import LifNeuron
+from simsnn.neurons import Neuron
 from simsnn.workload.operation import ConvGeometry
 
 Shape = tuple[int, int, int]
@@ -20,7 +20,7 @@ Width = Annotated[int, Field(gt=0, le=2**20)]
 """Channels or features of a layer."""
 Pair = Count | tuple[Count, Count]
 PairOrZero = Index | tuple[Index, Index]
-NeuronChoice = Annotated[LifNeuron, Field()] | Literal["none"]
+NeuronChoice = Neuron | Literal["none"]
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from simsnn.config.quantities import Count, Name, StrictModel
 from simsnn.errors import ConfigError, Where, nearest
-from simsnn.neurons.lif import LifNeuron
+from simsnn.neurons import Neuron
 from simsnn.workload.layers import AnyLayer, Conv1dLayer, Conv2dLayer, GemmLayer, LinearLayer, PoolLayer, Shape
 from simsnn.workload.operation import ConvGeometry
 
@@ -32,7 +32,7 @@ class NetworkConfig(StrictModel):
     schema_: Annotated[Literal["simsnn/network/1"], Field(alias="schema")] = "simsnn/network/1"
     name: Name = "network"
     input: tuple[Count, ...] = ()
-    neuron: LifNeuron | None = None
+    neuron: Neuron | None = None
     layers: tuple[AnyLayer, ...]
 
 
@@ -81,7 +81,7 @@ class Layer:
         Positions of the layers it reads; -1 is the network's input.
     in_shapes, out_shape : Shape
         (channels, height, width).
-    neuron : LifNeuron or None
+    neuron : Neuron or None
         Neuron behind it.
     in_formats, out_format : Format
         What its edges carry; the output is taken behind the neuron.
@@ -94,7 +94,7 @@ class Layer:
     inputs: tuple[int, ...]
     in_shapes: tuple[Shape, ...]
     out_shape: Shape
-    neuron: LifNeuron | None
+    neuron: Neuron | None
     in_formats: tuple[Format, ...]
     out_format: Format
     consumers: tuple[int, ...]
@@ -290,11 +290,11 @@ def _check_used(config: NetworkConfig, consumers: list[tuple[int, ...]]) -> None
             )
 
 
-def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> LifNeuron | None:
+def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> Neuron | None:
     layer = config.layers[index]
     if layer.neuron == "none":
         return None
-    if isinstance(layer.neuron, LifNeuron):
+    if layer.neuron is not None:
         if not layer.carries_current:
             raise ConfigError(
                 f"layer {layer.name!r} of kind {layer.kind} carries no current, so no neuron can stand behind it",

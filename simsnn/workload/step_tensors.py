@@ -220,11 +220,11 @@ class StepTensors:
         reads: tuple[Operand, ...],
         writes: tuple[Operand, ...],
         *,
-        recurrent: bool = False,
+        state_words: int = 0,
         bits: int | None = None,
     ) -> VectorOperation:
-        """A vector operation over all slots; a recurrent one has its time steps in ``steps``."""
-        steps = self.scope.timesteps if recurrent else 1
+        """A vector operation over all slots; one that keeps state words has its time steps in ``steps``."""
+        steps = self.scope.timesteps if state_words else 1
         elements = per_slot * self.scope.slots // steps
         return VectorOperation(
             layer,
@@ -237,17 +237,19 @@ class StepTensors:
             reads,
             writes,
             # one step at a time the state is a tensor of its own, read and written like any other
-            state_bits=self.widths.membrane if recurrent and self.step is None else 0,
-            reverse=recurrent and pass_ is not Pass.F,
+            state_bits=state_words * self.widths.membrane if self.step is None else 0,
+            reverse=state_words > 0 and pass_ is not Pass.F,
             slots=self.scope.slots,
             timesteps=self.scope.timesteps,
             extent=self.extent,
         )
 
     def state(self, layer: Layer, kind: str) -> tuple[Operand, ...]:
-        """Membrane or carried gradient that crosses from one time step's operation to the next."""
+        """What the neuron keeps (``state``) or carries back (``carry``) from one time step's operation to the next."""
+        assert layer.neuron is not None
         if self.step is None:
             return ()
-        elements = layer.out_elements * self.scope.batch
-        role = OperandClass.MEMBRANE if kind == "state" else OperandClass.GRADIENTS
-        return (Operand(f"{layer.name}.{kind}", role, elements, self.widths.membrane, slots=self.scope.batch),)
+        forward, elements = kind == "state", layer.out_elements * self.scope.batch
+        role = OperandClass.MEMBRANE if forward else OperandClass.GRADIENTS
+        words = layer.neuron.forward_state_words if forward else layer.neuron.backward_state_words
+        return (Operand(f"{layer.name}.{kind}", role, elements, words * self.widths.membrane, slots=self.scope.batch),)

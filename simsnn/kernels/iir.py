@@ -1,0 +1,205 @@
+"""Recurrences of the IIR-filter neuron, forward and backward through time.
+
+Equations: head of ``simsnn/neurons/iir.py``. Arrays are (T, n) as in ``simsnn/kernels/neuron.py``,
+taps are arrays of their dtype: ``feedback`` holds a_1..a_P, ``feedforward`` b_0..b_Q. Neurons are taken
+in blocks that stay in the first-level cache, time runs outermost within a block, and every loop over
+the neurons of a block adds one tap, so it vectorises.
+
+Order of the additions: b_0 x[t], b_1 x[t-1], ..., then the feedback taps, nearest first, then the
+reset of :data:`THRESHOLD_RESET`. With P = 1, Q = 0, b_0 = 1 and :data:`FEEDBACK_RESET` that is, rounding by
+rounding, what the LIF kernel does with a soft reset.
+
+Proof: ``tests/kernels/test_iir.py`` (against one scalar at a time, ``tests/naive/iir.py``; against the LIF
+kernel, bit for bit; the backward sweep as the transpose of the filter) and
+``tests/kernels/test_gradients.py`` (finite differences of whole networks).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simsnn.kernels.compiler import jit
+from simsnn.kernels.neuron import BLOCK, Values, derivative_row, primitive
+
+FEEDBACK_RESET, THRESHOLD_RESET, NO_RESET = 0, 1, 2
+
+
+@jit
+def _scale(row: Values, tap: Any, source: Values) -> None:
+    for i in range(len(row)):
+        row[i] = tap * source[i]
+
+
+@jit
+def _add_scaled(row: Values, tap: Any, source: Values) -> None:
+    for i in range(len(row)):
+        row[i] += tap * source[i]
+
+
+@jit
+def _fire(v: Values, threshold: Any, s: Values) -> None:
+    zero, one = v.dtype.type(0), v.dtype.type(1)
+    for i in range(len(v)):
+        s[i] = one if v[i] >= threshold else zero
+
+
+@jit
+def _hold(v: Values, s: Values, threshold: Any, held: Values) -> None:
+    """What a feedback tap reads: the potential, less the threshold where the neuron fired."""
+    for i in range(len(v)):
+        held[i] = v[i] - threshold * s[i]
+
+
+@jit
+def iir_forward(
+    current: Values,
+    feedback: Values,
+    feedforward: Values,
+    threshold: Any,
+    reset: int,
+    spikes: Values,
+    v: Values,
+) -> None:
+    """Forward recurrence of all T steps.
+
+    Parameters
+    ----------
+    current : array, shape (T, n) or (1, n)
+        Input current; one row means the same current in every step (and none before the first).
+    feedback : array, shape (P,), P >= 1
+        Taps on earlier potentials.
+    feedforward : array, shape (Q + 1,)
+        Taps on this and earlier currents.
+    threshold : scalar of the arrays' dtype
+        Firing threshold.
+    reset : int
+        FEEDBACK_RESET, THRESHOLD_RESET or NO_RESET.
+    spikes : array, shape (T, n)
+        Written: 0 or 1.
+    v : array, shape (T, n)
+        Written: potential of every step, which backward needs.
+    """
+    steps, n = spikes.shape
+    stride = 1 if current.shape[0] == steps else 0
+    poles, width = len(feedback), min(BLOCK, n)
+    history = np.empty((poles, width), v.dtype)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        held = history[:, : stop - start]
+        held[:] = v.dtype.type(0)
+        for t in range(steps):
+            v_row, s_row = v[t, start:stop], spikes[t, start:stop]
+            _scale(v_row, feedforward[0], current[t * stride, start:stop])
+            for q in range(1, min(len(feedforward), t + 1)):
+                _add_scaled(v_row, feedforward[q], current[(t - q) * stride, start:stop])
+            for p in range(1, poles + 1):
+                _add_scaled(v_row, feedback[p - 1], held[(t - p) % poles])
+            if reset == THRESHOLD_RESET and t > 0:
+                _add_scaled(v_row, -threshold, spikes[t - 1, start:stop])
+            _fire(v_row, threshold, s_row)
+            if reset == FEEDBACK_RESET:
+                _hold(v_row, s_row, threshold, held[t % poles])
+            else:
+                held[t % poles][:] = v_row
+
+
+@jit
+def iir_forward_smooth(
+    current: Values,
+    feedback: Values,
+    feedforward: Values,
+    threshold: Any,
+    reset: int,
+    code: int,
+    parameter: Any,
+    frozen: Values,
+    spikes: Values,
+    v: Values,
+) -> None:
+    """Forward recurrence with the threshold replaced by the surrogate's primitive, for gradient checks.
+
+    Parameters are those of :func:`iir_forward` and ``surrogate_derivative``, float64, and
+
+    frozen : array, shape (T, n) or (0, n)
+        Spikes that the reset reads instead of the neuron's own, so that no derivative passes
+        through the reset (a detached reset); (0, n) resets by the neuron's own output.
+    """
+    steps, n = spikes.shape
+    stride = 1 if current.shape[0] == steps else 0
+    resetting = spikes if frozen.shape[0] == 0 else frozen
+    for i in range(n):
+        for t in range(steps):
+            x = 0.0
+            for q in range(min(len(feedforward), t + 1)):
+                x += feedforward[q] * current[(t - q) * stride, i]
+            for p in range(1, min(len(feedback), t) + 1):
+                held = v[t - p, i]
+                if reset == FEEDBACK_RESET:
+                    held -= threshold * resetting[t - p, i]
+                x += feedback[p - 1] * held
+            if reset == THRESHOLD_RESET and t > 0:
+                x -= threshold * resetting[t - 1, i]
+            v[t, i] = x
+            spikes[t, i] = primitive(x - threshold, code, parameter)
+
+
+@jit
+def _adjoint_row(h: Values, ds: Values, through: Values, factor: Any, carry: Values, e: Values) -> None:
+    """Gradient towards the potential: through the spike (less the reset's share) and through the taps."""
+    for i in range(len(h)):
+        e[i] = h[i] * (ds[i] - factor * through[i]) + carry[i]
+
+
+@jit
+def iir_backward(
+    ds: Values,
+    v: Values,
+    feedback: Values,
+    feedforward: Values,
+    threshold: Any,
+    reset: int,
+    detached: bool,
+    code: int,
+    parameter: Any,
+    dx: Values,
+) -> None:
+    """Backward recurrence of all T steps, t descending: the same taps with time reversed.
+
+    Parameters
+    ----------
+    ds : array, shape (T, n)
+        Gradient towards the spikes.
+    v : array, shape (T, n)
+        Potential that the forward recurrence wrote.
+    feedback, feedforward, threshold, reset, code, parameter
+        As in :func:`iir_forward` and ``surrogate_derivative``.
+    detached : bool
+        True when no gradient passes through the reset.
+    dx : array, shape (T, n)
+        Written: gradient towards the input current of every step. May be ``ds`` itself.
+    """
+    steps, n = v.shape
+    zero = v.dtype.type(0)
+    factor = zero if detached or reset == NO_RESET else threshold
+    poles, width = len(feedback), min(BLOCK, n)
+    depth = max(poles, len(feedforward) - 1)
+    history, rows = np.empty((depth, width), v.dtype), np.empty((3, width), v.dtype)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        later = history[:, : stop - start]
+        h, carry, e = rows[0, : stop - start], rows[1, : stop - start], rows[2, : stop - start]
+        later[:] = zero
+        for t in range(steps - 1, -1, -1):
+            derivative_row(v[t, start:stop], threshold, code, parameter, h)
+            _scale(carry, feedback[0], later[(t + 1) % depth])
+            for p in range(2, poles + 1):
+                _add_scaled(carry, feedback[p - 1], later[(t + p) % depth])
+            through = later[(t + 1) % depth] if reset == THRESHOLD_RESET else carry
+            _adjoint_row(h, ds[t, start:stop], through, factor, carry, e)
+            dx_row = dx[t, start:stop]
+            _scale(dx_row, feedforward[0], e)
+            for q in range(1, len(feedforward)):
+                _add_scaled(dx_row, feedforward[q], later[(t + q) % depth])
+            later[t % depth][:] = e
