@@ -225,10 +225,9 @@ class PipelineReport(StrictModel):
         _require_both("pipeline", self.period_cycles, self.period_iterations)
         _require_ratio("step_cycles", self.step_cycles, self.makespan_cycles, self.iterations)
         _require_ratio("distance", self.distance, self.iteration_cycles, self.bounds.lower_cycles)
+        for user in (*self.processors, *self.links):
+            _require_ratio(f"{user.name}.busy_share", user.busy_share, user.busy_cycles, self.makespan_cycles)
         for processor in self.processors:
-            _require_ratio(
-                f"{processor.name}.busy_share", processor.busy_share, processor.busy_cycles, self.makespan_cycles
-            )
             spent = processor.busy_cycles + processor.bubble_cycles
             if spent > self.makespan_cycles:
                 raise ValueError(f"{processor.name}: busy and bubbles are {spent} of {self.makespan_cycles} cycles")

@@ -20,6 +20,7 @@ from rich.text import Text
 from simsnn.results.engine_table import CAUSES, engine_notes, engine_table, shows_engines
 from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
+from simsnn.results.pipeline_table import pipeline_lines
 from simsnn.results.prefix import mm2, percent, si
 from simsnn.results.report import Report
 
@@ -76,7 +77,7 @@ def print_report(report: Report, console: Console, lines: int | None = None) -> 
     """
     if lines is None:
         lines = max(SCREEN_LINES, console.height - 1) if console.is_terminal else SCREEN_LINES
-    above, below = header(report), footer(report)
+    above, below = header(report), footer(report, lines >= EVERY_ROW)
     taken = sum(len(console.render_lines(part, pad=False)) for part in (*above, *below))
     rows = max(_FEWEST_ROWS, lines - taken - _TABLE_FRAME)
     for part in (*above, layer_table(report, rows), *below):
@@ -194,13 +195,14 @@ def stall_text(group: Group) -> str:
     return "<1%" if any(shares.values()) else "-"
 
 
-def footer(report: Report) -> tuple[RenderableType, ...]:
-    """Totals per step, sample and epoch; bounds; GPU baselines where asked for; approximations."""
+def footer(report: Report, every_row: bool = False) -> tuple[RenderableType, ...]:
+    """Processors and links where there are any, totals, bounds, GPU baselines where asked for, approximations."""
     notes = (Text(f"approximation: {note}") for note in report.approximations)
     engines: tuple[RenderableType, ...] = ()
     if shows_engines(report):
         engines = (engine_table(report), *engine_notes(report))
-    return (*engines, _totals_table(report), _bounds(report), *gpu_lines(report), *notes)
+    pipeline = pipeline_lines(report.pipeline, every_row) if report.pipeline is not None else ()
+    return (*engines, *pipeline, _totals_table(report), _bounds(report), *gpu_lines(report), *notes)
 
 
 def _totals_table(report: Report) -> Table:

@@ -1,0 +1,263 @@
+"""A pipelined run on the terminal: processors, links, messages, layers, candidates and bounds.
+
+Shares of a processor are of the run: busy, bubble and what is left, in which it holds work and waits; stalls by
+cause are added up over its engines. Long lists are cut to their extremes, and a row says how many are left out;
+sums are over all. Proof: ``tests/unit/test_pipeline_table.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simsnn.results.engine_table import CAUSES
+from simsnn.results.pipeline_report import CandidateRow, LinkRow, PipelineReport, ProcessorRow
+from simsnn.results.prefix import percent, si
+from simsnn.results.stalls import Stalls
+
+MOST_PROCESSORS, MOST_LINKS, MOST_LAYERS = 16, 6, 12
+"""Rows of the tables; more are cut."""
+
+_RELEVANT = 0.01
+
+
+def pipeline_lines(pipeline: PipelineReport, every_row: bool = False) -> tuple[RenderableType, ...]:
+    """Everything that the terminal says of a pipelined run.
+
+    Parameters
+    ----------
+    pipeline : PipelineReport
+        Section of a report.
+    every_row : bool
+        Whether long tables are printed in full.
+    """
+    links = (link_table(pipeline, every_row),) if pipeline.links else ()
+    return (
+        _headline(pipeline),
+        processor_table(pipeline, every_row),
+        *links,
+        message_table(pipeline),
+        _overhead(pipeline),
+        layer_table(pipeline, every_row),
+        candidate_table(pipeline),
+        _bounds(pipeline),
+    )
+
+
+def _headline(pipeline: PipelineReport) -> Text:
+    micro = f" of {pipeline.micro_batches} micro-batches" if pipeline.micro_batches > 1 else ""
+    text = Text.assemble(
+        "pipeline: ",
+        (pipeline.program, "bold"),
+        f" on {pipeline.processor_count} processors, {pipeline.iterations} iterations{micro},"
+        f" {pipeline.weights} weights; ",
+    )
+    if pipeline.period_cycles is None:
+        text.append(f"no exact period in the run, {si(pipeline.step_cycles)} cycles per iteration on average", "yellow")
+    else:
+        every = f" every {pipeline.period_iterations} iterations" if pipeline.period_iterations != 1 else ""
+        text.append(f"exact period {pipeline.period_cycles:,} cycles{every}")
+    text.append(f"; {si(pipeline.samples_per_s, digits=3)} samples/s")
+    return text
+
+
+def processor_table(pipeline: PipelineReport, every_row: bool = False) -> Table:
+    """One row per processor: shares of the run, stalls by cause, bytes in and out, memory, stash, versions."""
+    table = _table(padding=0)  # eleven columns fit 80 characters with one space between them
+    table.add_column("processor", no_wrap=True, overflow="ellipsis")
+    _numbers(table, "util", "busy", "bubble")
+    table.add_column("stalled by")
+    _numbers(table, "in", "out", "memory", "full", "stash", "vers")
+    for row in _extremes(pipeline.processors, MOST_PROCESSORS, every_row):
+        if isinstance(row, int):
+            table.add_row(_cut(f"{row} others"), *[""] * 10)
+        else:
+            table.add_row(*_processor_cells(row, pipeline.makespan_cycles))
+    if len(pipeline.processors) > 1:
+        table.add_row(*_all_processors(pipeline), style="bold")
+    return table
+
+
+def _extremes(rows: tuple[ProcessorRow, ...], most: int, every_row: bool) -> Iterable[ProcessorRow | int]:
+    """All rows, or the busiest and the least busy in their order, and how many are left out."""
+    if every_row or len(rows) <= most:
+        return rows
+    order = sorted(range(len(rows)), key=lambda index: (-rows[index].busy_cycles, index))
+    half = (most - 1) // 2
+    keep = set(order[: most - 1 - half]) | set(order[-half:])
+    kept = [row for index, row in enumerate(rows) if index in keep]
+    return (*kept, len(rows) - len(kept))
+
+
+def _processor_cells(row: ProcessorRow, makespan: int) -> tuple[str | Text, ...]:
+    return (
+        row.name,
+        percent(row.utilisation),
+        percent(row.busy_share),
+        percent(row.bubble_cycles / makespan),
+        _cut(stall_text(row.stalls, makespan)),
+        _bytes(row.received_bytes),
+        _bytes(row.sent_bytes),
+        _bytes(row.peak_memory_bytes),
+        percent(row.peak_memory_bytes / row.memory_bytes) if row.memory_bytes is not None else "-",
+        _bytes(row.peak_stash_bytes),
+        str(row.weight_versions),
+    )
+
+
+def _all_processors(pipeline: PipelineReport) -> tuple[str | Text, ...]:
+    """Means of the shares, sums of the bytes sent and received, maxima of what is kept."""
+    rows, count = pipeline.processors, len(pipeline.processors)
+    whole = pipeline.makespan_cycles * count
+    causes = {cause: sum(getattr(row.stalls, cause) for row in rows) for cause in Stalls.model_fields}
+    return (
+        _cut(f"all {count}"),
+        percent(sum(row.utilisation for row in rows) / count),
+        percent(sum(row.busy_cycles for row in rows) / whole),
+        percent(sum(row.bubble_cycles for row in rows) / whole),
+        _cut(stall_text(Stalls(**causes), whole)),
+        _bytes(sum(row.received_bytes for row in rows)),
+        _bytes(sum(row.sent_bytes for row in rows)),
+        _bytes(sum(row.peak_memory_bytes for row in rows)),
+        "",
+        _bytes(sum(row.peak_stash_bytes for row in rows)),
+        str(max(row.weight_versions for row in rows)),
+    )
+
+
+def stall_text(stalls: Stalls, cycles: int) -> str:
+    """Causes by size as shares of ``cycles``, ``link 12% dram 3%``; below 1 % together ``<1%``."""
+    shares = {cause: getattr(stalls, cause) / cycles for cause in CAUSES}
+    order = sorted((cause for cause in shares if shares[cause] >= _RELEVANT), key=lambda cause: -shares[cause])
+    if order:
+        return " ".join(f"{CAUSES[cause]} {percent(shares[cause])}" for cause in order)
+    return "<1%" if stalls.total else "-"
+
+
+def link_table(pipeline: PipelineReport, every_row: bool = False) -> Table:
+    """The busiest links and all of them together."""
+    links = sorted(pipeline.links, key=lambda link: -link.busy_cycles)
+    shown = links if every_row else links[:MOST_LINKS]
+    table = _table()
+    table.add_column("link", no_wrap=True, overflow="ellipsis")
+    table.add_column("component", no_wrap=True)
+    _numbers(table, "busy", "bytes", "packets", "bytes per iteration")
+    for link in shown:
+        table.add_row(link.name, link.component, *_link_cells([link], pipeline))
+    components = ", ".join(dict.fromkeys(link.component for link in links))
+    label = f"all {len(links)}" if len(shown) == len(links) else f"all {len(links)}, {len(shown)} busiest above"
+    table.add_row(label, components, *_link_cells(links, pipeline), style="bold")
+    return table
+
+
+def _link_cells(links: Sequence[LinkRow], pipeline: PipelineReport) -> tuple[str, ...]:
+    size = sum(link.bytes for link in links)
+    busy = sum(link.busy_cycles for link in links) / (pipeline.makespan_cycles * len(links))
+    return (percent(busy), _bytes(size), si(sum(link.packets for link in links)), _bytes(size / pipeline.iterations))
+
+
+def message_table(pipeline: PipelineReport) -> Table:
+    """Messages and bytes by what they carry, beside the bytes that stayed on their processor."""
+    local = {row.operand: row.bytes for row in pipeline.local_bytes}
+    sent = {row.operand: row for row in pipeline.messages}
+    whole = sum(row.bytes for row in pipeline.messages) or 1
+    table = _table()
+    table.add_column("message of", no_wrap=True)
+    _numbers(table, "messages", "bytes sent", "share", "bytes that stayed local", "sent of both")
+    for operand in dict.fromkeys((*sent, *local)):
+        row, stayed = sent.get(operand), local.get(operand, 0)
+        size = row.bytes if row is not None else 0
+        both = percent(size / (size + stayed)) if size + stayed else ""
+        count = si(row.messages) if row is not None else "0"
+        table.add_row(operand, count, _bytes(size), percent(size / whole), _bytes(stayed), both)
+    return table
+
+
+def _overhead(pipeline: PipelineReport) -> Text:
+    found = pipeline.overhead
+    sizes = f"{_bytes(found.extra_bytes)} of {_bytes(found.total_bytes)}"
+    return Text(f"communication overhead {found.share * 100:.3g}% ({sizes}): {found.definition}")
+
+
+def layer_table(pipeline: PipelineReport, every_row: bool = False) -> Table:
+    """Where the passes of every layer run, its delays, and what is kept for it."""
+    table = _table()
+    table.add_column("layer", no_wrap=True, overflow="ellipsis")
+    for name in "FBWU":
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    _numbers(table, "delay F", "delay B", "versions", "stash copies")
+    shown = pipeline.layers if every_row else pipeline.layers[:MOST_LAYERS]
+    for layer in shown:
+        kept = (layer.staleness, layer.backward_staleness, layer.weight_versions, layer.stash_copies)
+        table.add_row(layer.name, *layer.places, *map(str, kept))
+    if len(shown) < len(pipeline.layers):
+        table.add_row(_cut(f"{len(pipeline.layers) - len(shown)} more"), *[""] * 8)
+    return table
+
+
+def candidate_table(pipeline: PipelineReport) -> Table:
+    """Programs that were simulated, the kept one in bold."""
+    table = _table()
+    table.add_column("program", no_wrap=True, overflow="ellipsis")
+    _numbers(table, "cycles/iteration", "over lower bound", "whole run")
+    table.add_column("")
+    for candidate in pipeline.candidates:
+        period = candidate.iteration_cycles
+        each = float(period) if period is not None else candidate.makespan_cycles / pipeline.iterations
+        table.add_row(
+            candidate.name,
+            _cycles(candidate, each),
+            f"x{each / pipeline.bounds.lower_cycles:.3f}",
+            si(candidate.makespan_cycles),
+            "kept" if candidate.kept else "",
+            style="bold" if candidate.kept else None,
+        )
+    return table
+
+
+def _cycles(candidate: CandidateRow, each: float) -> str:
+    """Cycles per iteration, in full where the exact period is whole; a mean is marked."""
+    if candidate.period_cycles is None:
+        return f"mean {si(each)}"
+    return f"{each:,.0f}" if each.is_integer() else f"{each:,.1f}"
+
+
+def _bounds(pipeline: PipelineReport) -> Text:
+    """Every bound with how far the kept program is from it."""
+    bounds, each = pipeline.bounds, pipeline.iteration_cycles
+    named = [
+        ("resource", bounds.resource_cycles),
+        ("largest task", bounds.largest_task_cycles),
+        ("loop", bounds.loop_cycles),
+    ]
+    if bounds.optimum_cycles is not None:
+        named.append(("proven optimum of whole tasks", float(bounds.optimum_cycles)))
+    parts = [f"{name} {si(round(value))} (x{each / value:.3f})" for name, value in named if value]
+    relation = "<=" if bounds.lower_cycles <= each * (1 + 1e-9) else ">"
+    text = Text(
+        f"bounds per iteration: {', '.join(parts)}; lower {si(round(bounds.lower_cycles))} {relation} {si(each)}"
+    )
+    if relation == ">":
+        text.append("; outside its bounds", "yellow")
+    return text
+
+
+def _bytes(size: float) -> str:
+    return si(round(size), "B", 3)
+
+
+def _table(padding: int = 1) -> Table:
+    return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, padding, 0, 0), pad_edge=False, header_style="bold")
+
+
+def _numbers(table: Table, *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+
+
+def _cut(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
