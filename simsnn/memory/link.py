@@ -1,14 +1,15 @@
 """Links between processors as the hardware file describes them.
 
-Bandwidth, latency and packet size of one component; which directed channels it consists of and
-which way a message takes are in :mod:`simsnn.memory.interconnect` (docs/machines section 7).
+Bandwidth, latency and packet size of one component; which directed channels it consists of is in
+:mod:`simsnn.memory.topologies`, which way a message takes in :mod:`simsnn.memory.interconnect`
+(docs/machines section 7).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from simsnn.config.quantities import BandwidthValue, Count, Index, Name, SizeBytes, StrictModel, written
 
@@ -53,12 +54,18 @@ class LinkConfig(StrictModel):
 
     model_version: ClassVar[int] = 1
 
-    @model_validator(mode="after")
-    def _ends_fit_the_kind(self) -> LinkConfig:
-        if len(set(self.ends)) != len(self.ends):
+    @field_validator("ends")
+    @classmethod
+    def _ends_fit_the_kind(cls, ends: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if len(set(ends)) != len(ends):
             raise ValueError("an end is listed twice")
-        if self.kind == "point_to_point" and len(self.ends) != 2:
-            raise ValueError(f"point_to_point joins two processors, ends lists {len(self.ends)}")
-        if self.columns is not None and self.kind != "mesh":
+        if info.data.get("kind") == "point_to_point" and len(ends) != 2:
+            raise ValueError(f"point_to_point joins two processors, ends lists {len(ends)}")
+        return ends
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_belong_to_a_mesh(cls, columns: int | None, info: ValidationInfo) -> int | None:
+        if columns is not None and info.data.get("kind") not in (None, "mesh"):
             raise ValueError("columns belongs to kind: mesh, and to nothing else")
-        return self
+        return columns
