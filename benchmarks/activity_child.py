@@ -8,7 +8,7 @@ from pathlib import Path
 from simsnn.activities import resolve_activity
 from simsnn.api import load
 from simsnn.importers.npz import write_trace
-from simsnn.simulation import build_experiment_network
+from simsnn.preparation import build_experiment_network
 
 experiment, _ = load(sys.argv[1])
 resolved = resolve_activity(experiment, build_experiment_network(experiment), None)

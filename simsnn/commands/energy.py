@@ -50,7 +50,7 @@ def print_energy(rows: list[Row], console: Console) -> None:
 def reprice_run(name: str, root: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Energy of a stored run under the tables named by the overrides (``energy.*``)."""
     from simsnn.config.experiment import ExperimentConfig
-    from simsnn.simulation import energy_model
+    from simsnn.preparation import energy_model
 
     for assignment in overrides:
         if not assignment.startswith("energy."):

@@ -68,15 +68,15 @@ class EnergyModel:
         The machine's SRAMs by name.
     dram : DramTable
         Table of the DRAM.
-    dram_component : str
-        The DRAM's component name.
+    dram_components : tuple of str
+        Component names of the DRAM, or of the local memories that stand in its place.
     """
 
     arithmetic: ArithmeticTable
     sram: SramTable
     srams: tuple[PricedSram, ...]
     dram: DramTable
-    dram_component: str
+    dram_components: tuple[str, ...]
 
     @classmethod
     def of(
@@ -86,7 +86,7 @@ class EnergyModel:
         sram: str,
         dram: str,
         srams: Iterable[SramConfig],
-        dram_component: str,
+        dram_components: tuple[str, ...],
         node_nm: float,
     ) -> EnergyModel:
         """Look up the named tables for a machine.
@@ -114,7 +114,7 @@ class EnergyModel:
             grid = sram_table(sram, float(node_nm))
         priced = tuple(_priced(index, config, grid) for index, config in enumerate(srams))
         with _named_by("dram"):
-            return cls(prices, grid, priced, dram_table(dram), dram_component)
+            return cls(prices, grid, priced, dram_table(dram), dram_components)
 
     def price(self, key: ActionKey) -> float:
         """Price of one action in pJ.
@@ -128,8 +128,8 @@ class EnergyModel:
             bank = self._sram(key).bank
             return bank.read_pj if key.action is Action.SRAM_READ else bank.write_pj
         if key.action in _DRAM_ACTIONS:
-            if key.component != self.dram_component:
-                raise _unpriced(key, self.dram.name, (self.dram_component,))
+            if key.component not in self.dram_components:
+                raise _unpriced(key, self.dram.name, self.dram_components)
             return self.dram.pj_per_bit * key.bits
         if key.action in _BANK_ACTIONS:
             return self._bank_pj(key)

@@ -18,7 +18,7 @@ from simsnn.reproduction.stages import Stages
 from simsnn.results.engine_summary import EngineSummary, engine_summaries
 from simsnn.results.report import Report
 from simsnn.schedule.layer_by_layer import LayerByLayer
-from simsnn.simulation import build_experiment_network
+from simsnn.preparation import build_experiment_network
 from simsnn.workload.activity import Activity, ChainPoint
 
 BATCH = 16

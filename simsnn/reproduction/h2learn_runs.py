@@ -17,7 +17,7 @@ from simsnn.engines.gpu_table import gpu_specs
 from simsnn.reproduction.stages import Stages
 from simsnn.results.report import Report
 from simsnn.schedule.layer_by_layer import LayerByLayer
-from simsnn.simulation import build_experiment_network, step_operations
+from simsnn.preparation import build_experiment_network, step_operations
 from simsnn.workload.activity import Activity
 from simsnn.workload.operation import Operation
 from simsnn.workload.synthetic_config import SyntheticConfig

@@ -125,6 +125,31 @@ def group_by_group(
     return tuple(operation for stage in stages for operation in stage)
 
 
+def micro_batches(
+    network: Network, scope: StepScope, widths: Widths, update: UpdateRule | None, samples: int, schedule: str
+) -> tuple[Operation, ...]:
+    """One iteration of a pipeline: per micro-batch of so many samples F, B and W of every layer, then U.
+
+    Every micro-batch has tensors of its own, under the same names; weight gradients are summed over
+    them. Which processor does what, and when, is the business of a pipeline program.
+
+    Raises
+    ------
+    UnsupportedOperation
+        For training-mode normalisation over more than one micro-batch; names ``schedule``.
+    """
+    scopes = scope.groups(samples)
+    if len(scopes) > 1:
+        _refuse_statistics(network, f"the batch, {schedule} has {samples} of its {scope.batch} samples at a time")
+    operations: list[Operation] = []
+    for part in scopes:
+        backward = BackwardPass(network, part, widths)
+        backward.accumulates = part.first_sample > scope.first_sample
+        operations += ForwardPass(network, part, widths).build()
+        operations += (operation for stage in backward.stages() for operation in stage)
+    return (*operations, *BackwardPass(network, scope, widths).all_updates(update))
+
+
 def _products_behind(stages: list[list[Operation]]) -> Iterator[list[Operation]]:
     """The same stages, the W products of each behind the next neuron backward."""
     held: list[Operation] = []

@@ -18,7 +18,7 @@ from simsnn.reproduction.h2learn_runs import NETWORKS, Measured, measure
 from simsnn.reproduction.h2learn_tables import area_table, engine_table, gpu_table
 from simsnn.reproduction.outcome import Drawing, Reproduction, Standing
 from simsnn.reproduction.write import CHECKS, write_reproduction
-from simsnn.simulation import build_experiment_network
+from simsnn.preparation import build_experiment_network
 from simsnn.viz.comparison import comparison_figure
 from simsnn.viz.figures import save
 from simsnn.workload.synthetic_config import SyntheticConfig

@@ -9,7 +9,7 @@ from simsnn.errors import CapacityError
 from simsnn.mapping.blocking import Shares, choose
 from simsnn.mapping.build import placed, sram_users
 from simsnn.mapping.machine import Machine
-from simsnn.simulation import build_experiment_network, step_operations
+from simsnn.preparation import build_experiment_network, step_operations
 from tests.experiments import layers, synthetic
 
 NETWORKS = (

@@ -12,7 +12,7 @@ from simsnn.api import load
 from simsnn.api import train as train_experiment
 from simsnn.errors import ConfigError
 from simsnn.paths import CACHE_VARIABLE
-from simsnn.simulation import build_experiment_network, step_operations
+from simsnn.preparation import build_experiment_network, step_operations
 from simsnn.training.config import TrainConfig
 from simsnn.training.datasets import load_dataset
 from simsnn.training.datasets_digits import bundled_digits

@@ -41,7 +41,9 @@ NOT_ARITHMETIC = {
 
 def model(arithmetic: str = "horowitz_45nm", sram: str = "cacti7_lstp", dram: str = "ddr4_2400") -> EnergyModel:
     srams = [SramConfig.model_validate(SRAM)]
-    return EnergyModel.of(arithmetic=arithmetic, sram=sram, dram=dram, srams=srams, dram_component="dram0", node_nm=45)
+    return EnergyModel.of(
+        arithmetic=arithmetic, sram=sram, dram=dram, srams=srams, dram_components=("dram0",), node_nm=45
+    )
 
 
 def price(action: Action, bits: int, other: int = 0, table: str = "horowitz_45nm") -> float:

@@ -34,7 +34,7 @@ def prices(machine: Machine, cell: str) -> EnergyModel:
         sram=cell,
         dram="hbm2",
         srams=hardware.srams,
-        dram_component=hardware.dram.name,
+        dram_components=(hardware.dram.name,),
         node_nm=float(hardware.technology.node),
     )
 

@@ -10,7 +10,8 @@ import pytest
 from simsnn.activities import ResolvedActivity, resolve_activity
 from simsnn.api import load, located
 from simsnn.errors import ConfigError, MissingPrice, SimsnnError
-from simsnn.simulation import assumptions, prepare
+from simsnn.preparation import assumptions
+from simsnn.simulation import prepare
 
 SMALL = ("workload.batch=2", "workload.timesteps=2")
 

@@ -1,0 +1,77 @@
+"""Which step task of a pipeline an operation belongs to (:mod:`simsnn.schedule.step_graph`).
+
+A layer with weights takes along the layers behind it that have none, up to the next one with
+weights, in both directions; layers before the first one with weights go with it. Task numbers
+follow program order: F first to last, then B, W, U per layer, last to first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simsnn.workload.network import Network
+from simsnn.workload.operation import Operation, Pass
+
+PASSES = (Pass.F, Pass.B, Pass.W, Pass.U)
+"""Passes that every layer of a pipeline has a task for."""
+
+
+@dataclass(frozen=True)
+class TaskNumbers:
+    """Numbers of the step tasks of a network.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Layers with weights, first to last.
+    owner : dict of str to int
+        Position in ``names`` of the layer that each layer of the network goes with.
+    samples : int
+        Samples of a micro-batch.
+    """
+
+    names: tuple[str, ...]
+    owner: dict[str, int]
+    samples: int
+
+    @classmethod
+    def of(cls, network: Network, samples: int) -> TaskNumbers:
+        """Numbers for micro-batches of so many samples."""
+        names, owner = [layer.name for layer in network.weight_layers], {}
+        current = 0
+        for layer in network.layers:
+            if layer.has_weights:
+                current = names.index(layer.name)
+            owner[layer.name] = current
+        return cls(tuple(names), owner, samples)
+
+    @property
+    def count(self) -> int:
+        """How many tasks there are."""
+        return len(PASSES) * len(self.names)
+
+    def number(self, layer: int, pass_: Pass) -> int:
+        """Number of a task; pass R is part of B."""
+        if pass_ is Pass.F:
+            return layer
+        return len(self.names) + 3 * (len(self.names) - 1 - layer) + {Pass.W: 1, Pass.U: 2}.get(pass_, 0)
+
+    def layer_and_pass(self, task: int) -> tuple[int, Pass]:
+        """What a task is."""
+        layers = len(self.names)
+        if task < layers:
+            return task, Pass.F
+        back, which = divmod(task - layers, 3)
+        return layers - 1 - back, PASSES[1 + which]
+
+    def task_of(self, operation: Operation) -> int:
+        """Task that an operation belongs to; encoding belongs to the first layer."""
+        return self.number(self.owner.get(operation.layer, 0), operation.pass_)
+
+    def micro_batch_of(self, operation: Operation) -> int:
+        """Micro-batch that an operation covers; 0 for work on weights alone."""
+        return operation.extent.samples[0] // self.samples if operation.extent is not None else 0
+
+    def together(self, first: Operation, second: Operation) -> bool:
+        """Whether two operations belong to one task of one micro-batch."""
+        return self.task_of(first) == self.task_of(second) and self.micro_batch_of(first) == self.micro_batch_of(second)
