@@ -33,6 +33,7 @@ class EnginePipeline(StrictModel):
     pipeline: Literal["engines", "none"] = "engines"
 
     model_version: ClassVar[int] = 1
+    pipelined: ClassVar[bool] = False
     needs_all_steps: ClassVar[bool] = True
 
     @property

@@ -21,6 +21,7 @@ class LayerByLayer(StrictModel):
     kind: Literal["layer_by_layer"] = "layer_by_layer"
 
     model_version: ClassVar[int] = 1
+    pipelined: ClassVar[bool] = False
     needs_all_steps: ClassVar[bool] = True
     serial: ClassVar[bool] = False
 

@@ -21,6 +21,7 @@ class StepByStep(StrictModel):
     kind: Literal["step_by_step"] = "step_by_step"
 
     model_version: ClassVar[int] = 1
+    pipelined: ClassVar[bool] = False
     needs_all_steps: ClassVar[bool] = False
     serial: ClassVar[bool] = False
 
