@@ -14,14 +14,16 @@ LayerCycles = tuple[int, int, int, int]
 
 
 class FlatMessages:
-    """Messages of a fixed latency and rate between any two processors."""
+    """Messages of a fixed latency and rate between any two processors; at rate 0 they take the latency alone."""
 
-    def __init__(self, latency_cycles: int = 0, bytes_per_cycle: int = 10**9) -> None:
+    def __init__(self, latency_cycles: int = 0, bytes_per_cycle: int = 0) -> None:
         self.latency_cycles, self.bytes_per_cycle = latency_cycles, bytes_per_cycle
 
     def alone_cycles(self, source: int, destination: int, size_bytes: int) -> int:
         """Latency and serialisation; 0 to itself."""
-        return 0 if source == destination else self.latency_cycles - (-size_bytes // self.bytes_per_cycle)
+        if source == destination:
+            return 0
+        return self.latency_cycles + (-(-size_bytes // self.bytes_per_cycle) if self.bytes_per_cycle else 0)
 
 
 def chain(
