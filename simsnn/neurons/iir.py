@@ -154,10 +154,9 @@ class IirNeuron(StrictModel):
 
     def forward_stored(self, current: Values, store: Store, spikes: Values, v: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
-        every = np.broadcast_to(current, v.shape)
-        held: list[Values] = []
+        held = [np.zeros(current.shape[1:], current.dtype)] * self.poles
         kept: list[Values] = []
-        for step, now in enumerate(every):
+        for step, now in enumerate(np.broadcast_to(current, v.shape)):
             u = self._sum(now, kept, held)
             if step and self._reset_code == THRESHOLD_RESET:
                 u = u - self.threshold * spikes[step - 1]

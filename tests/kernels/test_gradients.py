@@ -19,10 +19,17 @@ from simsnn.training.normalisation import Moments
 from simsnn.training.parameters import initial_parameters
 from simsnn.workload.network import Format, NetworkConfig, build_network
 
-STEPS, BATCH = 3, 2
+STEPS, BATCH = 4, 2
 SURROGATES = ("rectangle", "triangle", "arctan", "fast_sigmoid", "sigmoid")
 LABELS = np.array([0, 2])
 Layers = list[dict[str, Any]]
+LIF: dict[str, Any] = {"kind": "lif", "leak": 0.7}
+FILTERS: dict[str, dict[str, Any]] = {
+    "decay": {"feedback": [0.7]},
+    "dual": {"feedback": [1.1, -0.28], "feedforward": [0.6]},
+    "delayed": {"feedback": [0.5], "feedforward": [0.8, 0.4, -0.3]},
+    "resonant": {"feedback": [0.4, -0.5, 0.2], "feedforward": [1.0, -0.5]},
+}
 
 
 def _conv(name: str, channels: int, **more: Any) -> dict[str, Any]:
@@ -65,7 +72,7 @@ class _Check:
         document = {
             "input": shape,
             "layers": layers,
-            "neuron": {"kind": "lif", "leak": 0.7, "threshold": 0.6, **neuron},
+            "neuron": {**({} if "kind" in neuron else LIF), "threshold": 0.6, **neuron},
         }
         network = build_network(NetworkConfig.model_validate(document), Format.real(8), 32)
         self.model = Model(network, STEPS, np.float64)
@@ -125,6 +132,35 @@ def test_detached_resets(surrogate: str, reset: str) -> None:
 def test_detaching_matters() -> None:
     """With the resets left free, the detached gradient is not the true one."""
     neuron = {"reset": "hard", "detach_reset": True, "surrogate": {"kind": "arctan"}}
+    assert _Check([1, 4, 4], PLAIN, neuron, "cross_entropy", steady=False).error() > 1e-3
+
+
+def _iir(taps: str, coefficient: str, surrogate: str, detach: bool, reset: str = "soft") -> dict[str, Any]:
+    switches = {"reset": reset, "reset_coefficient": coefficient, "detach_reset": detach}
+    return {"kind": "iir", **FILTERS[taps], **switches, "surrogate": {"kind": surrogate}}
+
+
+@pytest.mark.parametrize("taps", list(FILTERS))
+@pytest.mark.parametrize("coefficient", ["feedback", "threshold"])
+@pytest.mark.parametrize("surrogate", ["triangle", "arctan", "sigmoid"])
+@pytest.mark.parametrize("detach", [False, True])
+def test_filter_neurons(taps: str, coefficient: str, surrogate: str, detach: bool) -> None:
+    """The whole adjoint of the IIR neuron inside a network with pooling and two neuron layers."""
+    check = _Check([1, 4, 4], PLAIN, _iir(taps, coefficient, surrogate, detach), "cross_entropy", steady=False)
+    if detach:
+        check.hold_resets()
+    assert check.error() < 1e-6
+
+
+@pytest.mark.parametrize("taps", list(FILTERS))
+def test_filter_neurons_without_reset_and_with_a_steady_input(taps: str) -> None:
+    neuron = _iir(taps, "feedback", "arctan", False, "none")
+    assert _Check([1, 4, 4], PLAIN, neuron, "mse", steady=True).error() < 1e-6
+
+
+@pytest.mark.parametrize("coefficient", ["feedback", "threshold"])
+def test_detaching_matters_to_filter_neurons(coefficient: str) -> None:
+    neuron = _iir("dual", coefficient, "arctan", True)
     assert _Check([1, 4, 4], PLAIN, neuron, "cross_entropy", steady=False).error() > 1e-3
 
 

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from simsnn.neurons.base import NeuronModel
 from simsnn.neurons.lif import LifNeuron
 
 
-def derivative(v: float, neuron: LifNeuron) -> float:
+def derivative(v: float, neuron: NeuronModel) -> float:
     """Surrogate derivative, as in the table of ``simsnn/neurons/surrogate.py``."""
     x, surrogate = v - neuron.threshold, neuron.surrogate
     if surrogate.kind == "rectangle":
