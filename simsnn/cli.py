@@ -197,6 +197,22 @@ def runs(
         print_runs(rows, _console())
 
 
+@app.command(epilog="Example: simsnn compare 3f9c latest")
+def compare(
+    runs_: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, run ids or latest; two or more.")],
+    json_: Json = False,
+    root: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of run folders.")] = Path("results/runs"),
+) -> None:
+    """Show runs side by side, with ratios to the first, and what their configurations have different."""
+    from simsnn.commands.compare import compare_runs, print_comparison
+
+    found = compare_runs(runs_, root)
+    if json_:
+        sys.stdout.write(json.dumps(found.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    else:
+        print_comparison(found, _console())
+
+
 @app.command(epilog="Example: simsnn init my_experiment")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder.")] = Path("experiment"),

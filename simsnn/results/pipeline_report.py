@@ -225,7 +225,8 @@ class PipelineReport(StrictModel):
         _require_both("pipeline", self.period_cycles, self.period_iterations)
         _require_ratio("step_cycles", self.step_cycles, self.makespan_cycles, self.iterations)
         _require_ratio("distance", self.distance, self.iteration_cycles, self.bounds.lower_cycles)
-        for user in (*self.processors, *self.links):
+        users: tuple[ProcessorRow | LinkRow, ...] = (*self.processors, *self.links)
+        for user in users:
             _require_ratio(f"{user.name}.busy_share", user.busy_share, user.busy_cycles, self.makespan_cycles)
         for processor in self.processors:
             spent = processor.busy_cycles + processor.bubble_cycles

@@ -15,7 +15,20 @@ from simsnn.results import store
 from tests.experiments import SYNTHETIC
 
 SMALL = ("--set", SYNTHETIC, "--set", "workload.batch=8")
-COMMANDS = ("run", "plot", "explain", "train", "validate", "runs", "init", "list", "schema", "energy", "reprice")
+COMMANDS = (
+    "run",
+    "plot",
+    "explain",
+    "train",
+    "validate",
+    "runs",
+    "init",
+    "list",
+    "schema",
+    "energy",
+    "reprice",
+    "compare",
+)
 
 
 @pytest.fixture

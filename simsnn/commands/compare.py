@@ -1,0 +1,161 @@
+"""``simsnn compare``: stored runs side by side, and what their configurations have different."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simsnn.config.loader import read_yaml
+from simsnn.results.compare import ComparedRun, Difference, RunComparison, Scalar, compare
+from simsnn.results.prefix import mm2, percent, si
+from simsnn.results.store import CONFIG, find_run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_PJ = 1e-12
+_LABEL, _COLUMN = 24, 18
+"""Characters of the names of the metrics, and of a run's column."""
+_MOST_DIFFERENCES = 4
+"""Rows of one section of the configuration; what is behind them is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A metric as it is shown; without a ratio where one would say nothing."""
+
+    metric: str
+    label: str
+    write: Callable[[float], str]
+    ratio: bool = True
+
+
+_ROWS = (
+    _Row("total_cycles", "total cycles", lambda value: si(value)),
+    _Row("cycles_per_iteration", "cycles per iteration", lambda value: si(round(value))),
+    _Row("samples_per_s", "samples/s", lambda value: si(value, digits=3)),
+    _Row("energy_per_sample_pj", "energy per sample", lambda value: si(value * _PJ, "J")),
+    _Row("total_energy_pj", "total energy", lambda value: si(value * _PJ, "J")),
+    _Row("utilisation", "arrays used", percent),
+    _Row("dram_bytes", "DRAM", lambda value: si(value, "B", 3)),
+    _Row("link_bytes", "links", lambda value: si(value, "B", 3)),
+    _Row("peak_live_bytes", "peak live tensors", lambda value: si(value, "B", 3)),
+    _Row("peak_memory_bytes", "peak in local memories", lambda value: si(value, "B", 3)),
+    _Row("weight_versions", "weight versions", lambda value: str(int(value)), ratio=False),
+    _Row("area_um2", "area", mm2),
+    _Row("accuracy", "accuracy", lambda value: f"{value * 100:.1f}%", ratio=False),
+)
+
+
+def compare_runs(names: list[str], root: Path) -> RunComparison:
+    """Compare stored runs, each a folder, an id or ``latest``.
+
+    Raises
+    ------
+    ConfigError
+        For a run that is not there, or fewer than two.
+    """
+    runs = [find_run(name, root) for name in names]
+    return compare([run.report for run in runs], [read_yaml(run.folder / CONFIG).tree for run in runs])
+
+
+def print_comparison(found: RunComparison, console: Console) -> None:
+    """Runs, their numbers with the ratio to the first, and what differs; wide comparisons in several blocks."""
+    for number, run in enumerate(found.runs, start=1):
+        activity = "synthetic activity" if run.synthetic else "real activity"
+        schedule = f", schedule {run.schedule}" if run.schedule else ""
+        console.print(
+            f"{number}  {run.name}  {run.id}  level {run.level}{schedule}, {activity}", highlight=False, markup=False
+        )
+    blocks = tuple(_blocks(len(found.runs), max(1, (console.width - _LABEL) // _COLUMN - 1)))
+    for block in blocks:
+        console.print(_numbers(found, block))
+    for note in _notes(found):
+        console.print(note, style="yellow", highlight=False)
+    if not found.differences:
+        console.print("the configurations are the same", highlight=False)
+        return
+    for block in blocks:
+        console.print(_differences(found, block))
+
+
+def _blocks(runs: int, width: int) -> Iterator[tuple[int, ...]]:
+    """Runs of every table: the first, and ``width`` others."""
+    for start in range(1, runs, width):
+        yield (0, *range(start, min(start + width, runs)))
+
+
+def _numbers(found: RunComparison, block: tuple[int, ...]) -> Table:
+    """A metric a row, a run a column; metrics that no run has are left out."""
+    table = _table()
+    table.add_column("", no_wrap=True)
+    for number in block:
+        table.add_column(str(number + 1), justify="right", no_wrap=True)
+    for row in _ROWS:
+        if any(getattr(run.metrics, row.metric) is not None for run in found.runs):
+            table.add_row(row.label, *(_cell(found.runs[number], row, number > 0) for number in block))
+    return table
+
+
+def _cell(run: ComparedRun, row: _Row, other: bool) -> str:
+    value, ratio = getattr(run.metrics, row.metric), run.ratios.get(row.metric)
+    if value is None:
+        return "-"
+    mean = "mean " if row.metric == "cycles_per_iteration" and run.metrics.period_is_exact is False else ""
+    behind = f"  {_times(ratio)}" if other and row.ratio and ratio is not None else ""
+    return f"{mean}{row.write(value)}{behind}"
+
+
+def _times(ratio: float) -> str:
+    return f"x{ratio:.3f}" if ratio < 10 else f"x{si(ratio, digits=3)}"
+
+
+def _notes(found: RunComparison) -> tuple[str, ...]:
+    """What makes a comparison mean less than it looks."""
+    first, notes = found.runs[0], []
+    if any(run.level != first.level for run in found.runs):
+        notes.append("the runs were simulated at different levels")
+    if any(run.synthetic != first.synthetic for run in found.runs):
+        notes.append("synthetic activity is held against real activity")
+    return tuple(notes)
+
+
+def _differences(found: RunComparison, block: tuple[int, ...]) -> Table:
+    """Dotted places with a value per run, section by section, long values cut."""
+    from rich.text import Text  # brackets of a list are no markup
+
+    table = _table()
+    table.add_column("configuration", no_wrap=True, overflow="ellipsis", min_width=_LABEL)
+    for number in block:
+        table.add_column(str(number + 1), no_wrap=True, overflow="ellipsis")
+    sections: dict[str, list[Difference]] = {}
+    for difference in found.differences:
+        sections.setdefault(_section(difference), []).append(difference)
+    for section, rows in sections.items():
+        for difference in rows[:_MOST_DIFFERENCES]:
+            table.add_row(difference.path, *(Text(_text(difference.values[number])) for number in block))
+        if len(rows) > _MOST_DIFFERENCES:
+            table.add_row(f"{section}: {len(rows) - _MOST_DIFFERENCES} more, see --json")
+    return table
+
+
+def _section(difference: Difference) -> str:
+    """First word of the path, two of what is inside ``hardware``."""
+    words = difference.path.split(".")
+    return ".".join(words[: 2 if words[0] == "hardware" else 1])
+
+
+def _text(value: Scalar) -> str:
+    if value is None:
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _table() -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
