@@ -172,7 +172,14 @@ class TaskGraph:
     messages: tuple[Message, ...] = ()
 
     def validate(self) -> None:
-        """Check that ids are positions, task edges point backwards, chunk edges to chunks that exist."""
+        """Check that ids are positions, task and message edges point backwards, chunk edges to chunks that exist.
+
+        Raises
+        ------
+        ValueError
+            Naming the first task or message that breaks one of these.
+        """
+        self._validate_messages()
         for position, task in enumerate(self.tasks):
             if task.id != position:
                 raise ValueError(f"task {task.id} stands at position {position}")
@@ -187,3 +194,33 @@ class TaskGraph:
                     raise ValueError(f"chunk {chunk} of task {task.id} waits for its own later chunk {edge.chunk}")
             if any(not 0 <= before < position for before in task.after):
                 raise ValueError(f"task {task.id} waits for a task that is not before it: {task.after}")
+            for arrival in task.receives:
+                self._validate_arrival(position, arrival)
+
+    def _validate_messages(self) -> None:
+        for position, message in enumerate(self.messages):
+            if message.id != position:
+                raise ValueError(f"message {message.id} stands at position {position}")
+            if not 0 <= message.after < len(self.tasks):
+                raise ValueError(f"message {position} is sent after task {message.after}, which does not exist")
+            ends = message.destinations
+            if not ends or list(ends) != sorted(set(ends)) or message.source in ends:
+                raise ValueError(
+                    f"message {position} goes from processor {message.source} to {ends}: not ascending others"
+                )
+            if message.bytes <= 0:
+                raise ValueError(f"message {position} has {message.bytes} bytes")
+
+    def _validate_arrival(self, task: int, arrival: Arrival) -> None:
+        if not 0 <= arrival.message < len(self.messages):
+            raise ValueError(f"task {task} receives message {arrival.message}, which does not exist")
+        message = self.messages[arrival.message]
+        if arrival.processor not in message.destinations:
+            raise ValueError(
+                f"task {task} receives message {message.id} at processor {arrival.processor},"
+                f" which is none of its destinations {message.destinations}"
+            )
+        if message.after >= task:
+            raise ValueError(
+                f"task {task} receives message {message.id}, sent after task {message.after}, not before it"
+            )

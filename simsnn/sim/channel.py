@@ -1,4 +1,4 @@
-"""Shared channels between the chip and the outside, and their arbitration.
+"""Shared channels to the DRAM and to local memories, and their arbitration.
 
 A channel serves one request at a time. A request occupies it for ``occupancy_cycles`` and its
 data is complete ``latency_cycles`` after that, so latency is pipelined and never blocks.
@@ -24,7 +24,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from simpy import Environment
-from simpy.events import Event
 
 ARRIVAL = 1
 """Priority of requests that arrive."""
@@ -34,7 +33,7 @@ ARBITRATION = 2
 
 
 class ChannelModel(Protocol):
-    """What the event engine asks of a DRAM or a link."""
+    """What the event engine asks of a DRAM or a local memory."""
 
     @property
     def latency_cycles(self) -> int:
@@ -68,7 +67,7 @@ class RoundRobinChannel:
         Told of every grant.
     """
 
-    __slots__ = ("_awake", "_env", "_free_at", "_granted", "_index", "_last", "_occupancy", "_pending", "_queues")
+    __slots__ = ("_awake", "_env", "_free_at", "_granted", "_index", "_last", "_occupancy", "_queues", "_waiting")
 
     def __init__(
         self, env: Environment, index: int, requesters: int, occupancy_cycles: dict[int, int], granted: Granted
@@ -79,46 +78,54 @@ class RoundRobinChannel:
         self._granted = granted
         self._queues: tuple[deque[tuple[int, int]], ...] = tuple(deque() for _ in range(requesters))
         self._last = requesters - 1
-        self._pending = 0
+        self._waiting = 0  # bit r: requester r's queue is not empty
         self._free_at = 0
         self._awake = False
 
     def submit(self, requester: int, chunk: int, size_bytes: int) -> None:
         """Append a request that arrives now to its requester's queue."""
         self._queues[requester].append((chunk, size_bytes))
-        self._pending += 1
+        self._waiting |= 1 << requester
         if not self._awake:
             self._awake = True
             now = int(self._env.now)
             schedule(self._env, max(self._free_at, now), ARBITRATION + self._index, self._arbitrate)
 
-    def _arbitrate(self, _: Event) -> None:
+    def _arbitrate(self, _: Call) -> None:
         now = int(self._env.now)
-        queues = self._queues
-        requester = self._last
-        while True:
-            requester = requester + 1 if requester + 1 < len(queues) else 0
-            if queues[requester]:
-                break
+        # The lowest bit after the last grant's, or else the lowest of all.
+        after = self._waiting >> (self._last + 1) << (self._last + 1)
+        candidates = after or self._waiting
+        requester = (candidates & -candidates).bit_length() - 1
         self._last = requester
-        chunk, size_bytes = queues[requester].popleft()
-        self._pending -= 1
+        queue = self._queues[requester]
+        chunk, size_bytes = queue.popleft()
+        if not queue:
+            self._waiting ^= 1 << requester
         self._free_at = end = now + self._occupancy[size_bytes]
-        self._awake = self._pending > 0
+        self._awake = self._waiting > 0
         if self._awake:
             schedule(self._env, end, ARBITRATION + self._index, self._arbitrate)
         self._granted(self._index, requester, chunk, size_bytes, now, end)
 
 
-def schedule(
-    env: Environment, time: int, priority: int, action: Callable[[Event], None], value: int | None = None
-) -> None:
+class Call:
+    """An event that is triggered already, with one callback and a number for it.
+
+    SimPy asks no more of what it takes from its queue; a whole ``simpy.Event`` costs twice as much.
+    """
+
+    __slots__ = ("callbacks", "value")
+    _ok = True
+
+    def __init__(self, action: Callable[[Call], None], value: int) -> None:
+        self.callbacks: list[Callable[[Call], None]] | None = [action]
+        self.value = value
+
+
+def schedule(env: Environment, time: int, priority: int, action: Callable[[Call], None], value: int = 0) -> None:
     """Call ``action`` at a time, with an event that carries ``value``.
 
-    Cheaper than a process or a timeout: an event that is triggered already, with one callback.
     Equal times go by priority, lower first, then by the order of the calls.
     """
-    event = Event(env)
-    event._ok, event._value = True, value
-    event.callbacks = [action]
-    env.schedule(event, priority, time - int(env.now))  # type: ignore[arg-type]
+    env.schedule(Call(action, value), priority, time - int(env.now))  # type: ignore[arg-type]

@@ -1,14 +1,15 @@
 """Contention-free twins of the event engine: levels ``critical_path`` (P) and ``closed_form``.
 
 critical_path: the longest path of the same chunk graph, with the same finite SRAM slots, in which
-every requester (an engine's load queue, an engine's store queue) has a channel of its own. A
-requester's transfers still follow one another, each for its own occupancy and then its latency; a
-requester waits for no other. So the event engine gives the same integers wherever one requester
-uses a channel alone, or transfers take no occupancy, and is never faster.
+every requester (an engine's load queue, an engine's store queue) has a channel of its own and every
+message has the links to itself. A requester's transfers still follow one another, each for its own
+occupancy and then its latency; a requester waits for no other. So the event engine gives the same
+integers wherever one requester uses a channel alone, or transfers take no occupancy, and one
+message at a time is under way; it is never faster.
 
 closed_form: engine cycles with all operands present. Every ``advance`` gets ``ready = 0``;
-transfers and chunk edges take no time; what remains is the order of tasks on each engine and the
-task edges. It is never slower than critical_path.
+transfers, messages and chunk edges take no time; what remains is the order of tasks on each engine
+and the task and message edges. It is never slower than critical_path.
 
 Both visit chunks in any order in which everything a chunk waits for is known: times are maxima.
 
@@ -17,18 +18,30 @@ Tests: ``tests/unit/test_critical_path.py``, ``tests/property/test_sim_bounds.py
 
 from __future__ import annotations
 
-from simsnn.schedule.graph import ChunkEdge, Event, TaskGraph, Transfer
+from typing import TYPE_CHECKING
+
+from simsnn.schedule.graph import ChunkEdge, TaskGraph, Transfer
+from simsnn.sim.alone import AloneTasks
 from simsnn.sim.channel import ChannelModel, DramModel
-from simsnn.sim.execution import Execution
+from simsnn.sim.execution import Execution, TaskRecord
+from simsnn.sim.messages import Mail, alone_arrivals, check_links, link_uses
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
 from simsnn.sim.task_run import TaskRun
-from simsnn.sim.wait import DRAM, LINK, Wait
+from simsnn.sim.wait import Wait
+
+if TYPE_CHECKING:
+    from simsnn.memory.interconnect import Interconnect
 
 _UNKNOWN = -1
 
 
-def critical_path(graph: TaskGraph, dram: DramModel, links: tuple[ChannelModel, ...] = ()) -> Execution:
+def critical_path(
+    graph: TaskGraph,
+    dram: DramModel,
+    memories: tuple[ChannelModel, ...] = (),
+    interconnect: Interconnect | None = None,
+) -> Execution:
     """Longest path without contention.
 
     Parameters
@@ -37,8 +50,10 @@ def critical_path(graph: TaskGraph, dram: DramModel, links: tuple[ChannelModel, 
         The work.
     dram : DramModel
         Channel 0.
-    links : tuple of ChannelModel
-        Channels 1 and up.
+    memories : tuple of ChannelModel
+        Channels 1 and up: the local memories of the processors.
+    interconnect : Interconnect or None
+        Links that the messages cross.
 
     Returns
     -------
@@ -50,11 +65,22 @@ def critical_path(graph: TaskGraph, dram: DramModel, links: tuple[ChannelModel, 
     ValueError, Deadlock, ModelDisagreement
         As ``simsnn.sim.executor.execute``.
     """
-    return _CriticalPath(build_program(graph, (dram, *links))).run()
+    check_links(graph, interconnect)
+    return run_critical_path(build_program(graph, (dram, *memories)), interconnect)
 
 
-def closed_form(graph: TaskGraph, dram: DramModel, links: tuple[ChannelModel, ...] = ()) -> Execution:
-    """Engine cycles with all operands present; the parameters name the channels' use alone.
+def run_critical_path(program: Program, interconnect: Interconnect | None) -> Execution:
+    """``critical_path`` of a program that is laid out already."""
+    return _CriticalPath(program, interconnect).run()
+
+
+def closed_form(
+    graph: TaskGraph,
+    dram: DramModel,
+    memories: tuple[ChannelModel, ...] = (),
+    interconnect: Interconnect | None = None,
+) -> Execution:
+    """Engine cycles with all operands present; channels and links are named for their use alone.
 
     Returns
     -------
@@ -66,35 +92,48 @@ def closed_form(graph: TaskGraph, dram: DramModel, links: tuple[ChannelModel, ..
     ValueError, ModelDisagreement
         As ``simsnn.sim.executor.execute``.
     """
-    program = build_program(graph, (dram, *links))
-    recorder = Recorder(program, False)
-    waits = [Wait() for _ in program.task]
+    check_links(graph, interconnect)
+    program = build_program(graph, (dram, *memories))
+    recorder, mail, alone = Recorder(program, False), Mail(graph), AloneTasks()
     stored = [0] * len(program.task)
     engine_end = [0] * len(graph.engines)
-    ends: list[int] = []
+    done: list[int] = []
     records = []
     for task in graph.tasks:
-        run = TaskRun(task, max([engine_end[task.engine], *(ends[before] for before in task.after)]))
-        for number in range(program.first[task.id], program.first[task.id] + len(task.chunks)):
-            issue_end, stored[number] = run.advance(program.chunk[number], waits[number])
-            recorder.computed(number, run, issue_end, stored[number])
-        engine_end[task.engine] = run.end
-        ends.append(run.end)
-        records.append(run.record(run.end))
-    return recorder.finish(waits, stored, tuple(records))
+        wait, times, first = Wait(), alone.of(task), program.first[task.id]
+        for arrival in task.receives:
+            time = mail.sent[arrival.message]
+            wait.deliver(time, time)
+        after_done = max((done[before] for before in task.after), default=0)
+        run = TaskRun(task, engine_end[task.engine], after_done, wait)
+        for chunk, (issue_end, result_end) in enumerate(zip(times.issue_ends, times.result_ends, strict=True)):
+            stored[first + chunk] = run.origin + result_end
+            recorder.moment(first + chunk, run.origin + issue_end, run.origin + result_end)
+        end = engine_end[task.engine] = run.origin + times.end
+        records.append(TaskRecord(task.id, run.origin, end, end, times.cycles, times.stalls, run.idle))
+        done.append(end)
+        mail.send(task.id, end)
+        for number in mail.of_task[task.id]:
+            mail.arrive(number, (end,) * len(graph.messages[number].destinations))
+    waits = [Wait()] * len(program.task)
+    return recorder.finish(waits, stored, tuple(records), mail.records(), link_uses(graph, interconnect))
 
 
 class _CriticalPath:
     """Times found so far; lists are indexed by chunk number unless named otherwise."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, interconnect: Interconnect | None) -> None:
         chunks, tasks = len(program.task), len(program.first)
         self.program = program
+        self.interconnect = interconnect
+        self.mail = Mail(program.graph)
         self.recorder = Recorder(program, False)
         self.waits = [Wait() for _ in range(chunks)]
         self.issue_end = [_UNKNOWN] * chunks
         self.result_end = [_UNKNOWN] * chunks
         self.stored = [_UNKNOWN] * chunks
+        # Indexed by Event.
+        self.times = (self.issue_end, self.result_end, self.stored)
         self.runs: list[TaskRun | None] = [None] * tasks
         self.done = [_UNKNOWN] * tasks
         # Private channels: [requester][channel], when free.
@@ -118,50 +157,76 @@ class _CriticalPath:
         if stuck:
             raise blocked(self.program, stuck)
         records = tuple(run.record(done) for run, done in zip(self.runs, self.done, strict=True) if run is not None)
-        return self.recorder.finish(self.waits, self.stored, records)
+        links = link_uses(self.program.graph, self.interconnect)
+        return self.recorder.finish(self.waits, self.stored, records, self.mail.records(), links)
 
     def _known(self, number: int) -> bool:
-        task = self.program.graph.tasks[self.program.task[number]]
-        chunk = task.chunks[self.program.chunk[number]]
-        edges = chunk.load_after + chunk.compute_after
+        program = self.program
+        task = program.graph.tasks[program.task[number]]
+        chunk = task.chunks[program.chunk[number]]
+        first, issue_end = program.first, self.issue_end
+        for edges in (chunk.load_after, chunk.compute_after):
+            for edge in edges:
+                if issue_end[first[edge.task] + edge.chunk] == _UNKNOWN:
+                    return False
+        if program.chunk[number]:
+            return True  # the rest was asked of the task's first chunk
         return all(self.done[before] != _UNKNOWN for before in task.after) and all(
-            self.issue_end[self.program.first[edge.task] + edge.chunk] != _UNKNOWN for edge in edges
+            self.mail.sent[arrival.message] != _UNKNOWN for arrival in task.receives
         )
 
     def _time(self, edge: ChunkEdge) -> int:
-        times = {Event.ISSUED: self.issue_end, Event.RESULT: self.result_end, Event.STORED: self.stored}
-        return times[edge.event][self.program.first[edge.task] + edge.chunk]
+        return self.times[edge.event][self.program.first[edge.task] + edge.chunk]
 
     def _step(self, number: int) -> None:
         """Find all times of one chunk."""
         program, wait = self.program, self.waits[number]
         engine, task = program.engine[number], program.graph.tasks[program.task[number]]
         chunk = task.chunks[program.chunk[number]]
-        after_done = max((self.done[before] for before in task.after), default=0)
-        wait.load_edge = max([after_done, *(self._time(edge) for edge in chunk.load_after)])
+        run = self.runs[task.id]
+        if run is None:
+            run = self.runs[task.id] = self._begin(number)
+        for edge in chunk.load_after:
+            wait.load_edge = max(wait.load_edge, self._time(edge))
         if program.input_slot[number] != NONE:
             wait.input_slot = self.issue_end[program.input_slot[number]]
         wait.admit(self.waits[program.before[number]] if program.before[number] != NONE else None)
         for transfer in chunk.loads:
-            wait.arrive(self._move(2 * engine, transfer, wait.admitted), LINK if transfer.channel else DRAM)
-        wait.edge = max((self._time(edge) for edge in chunk.compute_after), default=0)
+            wait.load = max(wait.load, self._move(2 * engine, transfer, wait.admitted))
+        for edge in chunk.compute_after:
+            wait.edge = max(wait.edge, self._time(edge))
         if program.output_slot[number] != NONE:
             wait.output_slot = self.stored[program.output_slot[number]]
-        run = self.runs[task.id]
-        if run is None:
-            run = self.runs[task.id] = TaskRun(task, max(self.engine_end[engine], after_done))
         issue_end, result_end = run.advance(program.chunk[number], wait)
-        self.recorder.computed(number, run, issue_end, result_end)
+        self.recorder.moment(number, issue_end, result_end)
         self.issue_end[number], self.result_end[number], self.stored[number] = issue_end, result_end, result_end
         if chunk.stores:
             self.store_from[engine] = max(self.store_from[engine], result_end)
-        for transfer in chunk.stores:
-            complete = self._move(2 * engine + 1, transfer, self.store_from[engine])
-            self.stored[number] = max(self.stored[number], complete)
+            for transfer in chunk.stores:
+                complete = self._move(2 * engine + 1, transfer, self.store_from[engine])
+                self.stored[number] = max(self.stored[number], complete)
         if program.is_last(number):
             self.engine_end[engine] = run.end
             first = program.first[task.id]
-            self.done[task.id] = max(run.end, *self.stored[first : number + 1])
+            self._finish(task.id, max(run.end, *self.stored[first : number + 1]))
+
+    def _begin(self, number: int) -> TaskRun:
+        """The first chunk of a task, whose tasks before it are done and whose messages are sent."""
+        task, wait = self.program.graph.tasks[self.program.task[number]], self.waits[number]
+        after_done = max((self.done[before] for before in task.after), default=0)
+        wait.load_edge = after_done
+        for arrival in task.receives:
+            wait.deliver(self.mail.arrival(arrival.message, arrival.processor), self.mail.sent[arrival.message])
+        return TaskRun(task, self.engine_end[task.engine], after_done, wait)
+
+    def _finish(self, task: int, done: int) -> None:
+        """A task is done: its messages leave, each with the links to itself."""
+        self.done[task] = done
+        self.mail.send(task, done)
+        if self.interconnect is not None:
+            for message in self.mail.of_task[task]:
+                found = alone_arrivals(self.program.graph.messages[message], done, self.interconnect)
+                self.mail.arrive(message, found)
 
     def _move(self, requester: int, transfer: Transfer, arrival: int) -> int:
         """Serve one request on the requester's private channel; return when its data is complete."""

@@ -76,6 +76,9 @@ class TaskRecord:
         Parts, which add up to ``groups * (end - start)``.
     stalls : Stalls
         Split of ``cycles.stall`` by cause.
+    idle : Stalls
+        Cycles for which the engine stood empty between its previous task and ``start``: ``link`` while the
+        last message was under way, else ``dependency``. No part of ``cycles``.
     """
 
     task: int
@@ -84,6 +87,7 @@ class TaskRecord:
     done: int
     cycles: CycleBreakdown
     stalls: Stalls
+    idle: Stalls = Stalls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Execution:
     Parameters
     ----------
     makespan_cycles : int
-        Cycle at which the last task is done.
+        Cycle at which the last task is done and the last message is there.
     tasks : tuple of TaskRecord
         In the order of the graph.
     engine_busy_cycles : tuple of int

@@ -1,17 +1,19 @@
-"""Discrete-event run of a task graph: double-buffered SRAM, one DRAM channel, links (level D).
+"""Discrete-event run of a task graph: double-buffered SRAM, shared memories, links (level D).
 
-Everything but the shared channels is a maximum of times plus a length, so a time is computed as
-soon as everything it depends on is known, ahead of its moment. SimPy carries only what must happen
-in the order of time: requests arriving at a channel and the channel's grants. A grant fixes when
-the data will be complete, which may fix when a chunk is ready, its issue_end and result_end, and
-thereby when the next requests arrive; none of these lies in the past, because each is a maximum
-over a moment that became known now. Time is an integer throughout.
+Everything but the shared channels and links is a maximum of times plus a length, so a time is
+computed as soon as everything it depends on is known, ahead of its moment. SimPy carries only what
+must happen in the order of time: requests arriving at a channel and the channel's grants, and
+messages, which leave when their task is done and whose packets take turns on the links. A grant
+fixes when the data will be complete, which may fix when a chunk is ready, its issue_end and
+result_end, and thereby when the next requests arrive; none of these lies in the past, because each
+is a maximum over a moment that became known now. Time is an integer throughout.
 
-Per chunk: admitted = max(predecessor admitted, input slot free, ``after`` tasks done, load_after
-events); its requests are submitted then. ready = max(all data complete, compute_after events,
+Per chunk: admitted = max(predecessor admitted, input slot free, ``after`` tasks done, messages
+there, load_after events); its requests are submitted then. ready = max(all data complete, compute_after events,
 output slot free). Compute is one ``advance`` of the plan, in chunk order (see ``task_run``). Stores
 are submitted at result_end, in chunk order. A task is done when it has ended and its stores are complete; its
-time origin is max(end of the engine's previous task, ``after`` tasks done).
+time origin is max(end of the engine's previous task, ``after`` tasks done, messages there). Its messages are
+sent when it is done.
 
 Tests: ``tests/unit/test_executor*.py``; cycle-by-cycle twin ``tests/naive/executor.py`` in
 ``tests/property/test_sim_twin.py``; bounds in ``tests/property/test_sim_bounds.py``.
@@ -20,23 +22,34 @@ Tests: ``tests/unit/test_executor*.py``; cycle-by-cycle twin ``tests/naive/execu
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from simpy import Environment
-from simpy.events import Event
 
 from simsnn.schedule.graph import Event as Moment
 from simsnn.schedule.graph import TaskGraph
-from simsnn.sim.channel import ARRIVAL, ChannelModel, DramModel, RoundRobinChannel, schedule
+from simsnn.sim.channel import ARRIVAL, Call, ChannelModel, DramModel, RoundRobinChannel, schedule
 from simsnn.sim.execution import Execution
+from simsnn.sim.messages import Mail, check_links, receivers
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
 from simsnn.sim.requirements import Requirements
 from simsnn.sim.task_run import TaskRun
-from simsnn.sim.wait import DRAM, LINK, Wait
+from simsnn.sim.wait import Wait
+
+if TYPE_CHECKING:
+    from simsnn.memory.interconnect import Interconnect
+    from simsnn.sim.network import PacketNetwork
 
 
-def execute(graph: TaskGraph, dram: DramModel, trace: bool, links: tuple[ChannelModel, ...] = ()) -> Execution:
-    """Run a task graph with finite buffers and contended channels.
+def execute(
+    graph: TaskGraph,
+    dram: DramModel,
+    trace: bool,
+    memories: tuple[ChannelModel, ...] = (),
+    interconnect: Interconnect | None = None,
+) -> Execution:
+    """Run a task graph with finite buffers, contended channels and contended links.
 
     Parameters
     ----------
@@ -46,8 +59,10 @@ def execute(graph: TaskGraph, dram: DramModel, trace: bool, links: tuple[Channel
         Channel 0.
     trace : bool
         Whether to keep the intervals.
-    links : tuple of ChannelModel
-        Channels 1 and up.
+    memories : tuple of ChannelModel
+        Channels 1 and up: the local memories of the processors.
+    interconnect : Interconnect or None
+        Links that the messages cross.
 
     Returns
     -------
@@ -57,19 +72,20 @@ def execute(graph: TaskGraph, dram: DramModel, trace: bool, links: tuple[Channel
     Raises
     ------
     ValueError
-        For a graph that is not well-formed (see ``build_program``).
+        For a graph that is not well-formed (see ``build_program``), or messages without links.
     Deadlock
         If chunks wait for one another in a circle.
     ModelDisagreement
         If a plan breaks its contract.
     """
-    return _Executor(build_program(graph, (dram, *links)), trace).run()
+    check_links(graph, interconnect)
+    return _Executor(build_program(graph, (dram, *memories)), trace, interconnect).run()
 
 
 class _Executor:
     """State of one run; lists are indexed by chunk number unless named otherwise."""
 
-    def __init__(self, program: Program, trace: bool) -> None:
+    def __init__(self, program: Program, trace: bool, interconnect: Interconnect | None) -> None:
         graph, chunks = program.graph, len(program.task)
         self.program = program
         self.env = Environment(0)
@@ -77,6 +93,9 @@ class _Executor:
             RoundRobinChannel(self.env, index, 2 * len(graph.engines), occupancy, self.granted)
             for index, occupancy in enumerate(program.occupancy_cycles)
         )
+        self.network = self._network(interconnect)
+        self.mail = Mail(graph)
+        self.receivers = receivers(graph.tasks)
         self.latency = [model.latency_cycles for model in program.channels]
         self.waits = [Wait() for _ in range(chunks)]
         self.requirements = Requirements(program)
@@ -96,6 +115,13 @@ class _Executor:
         self.recorder = Recorder(program, trace)
         self.worklist: deque[int] = deque()
 
+    def _network(self, interconnect: Interconnect | None) -> PacketNetwork | None:
+        if interconnect is None:
+            return None
+        from simsnn.sim.network import PacketNetwork  # kernels that a machine without links never needs
+
+        return PacketNetwork(self.env, interconnect, self.delivered)
+
     def run(self) -> Execution:
         for order in self.program.order:
             # One imaginary condition, the start of the run, is met for every engine's first chunk.
@@ -109,21 +135,39 @@ class _Executor:
         if any(number != NONE for number in stuck):
             raise blocked(self.program, [number for number in stuck if number != NONE])
         records = tuple(run.record(done) for run, done in zip(self.runs, self.done, strict=True) if run is not None)
-        return self.recorder.finish(self.waits, self.stored, records)
+        if self.network is None:
+            return self.recorder.finish(self.waits, self.stored, records, self.mail.records(), ())
+        stretches = self.network.stretches()
+        return self.recorder.finish(
+            self.waits, self.stored, records, self.mail.records(), self.network.uses(), stretches
+        )
 
     def granted(self, channel: int, requester: int, number: int, size_bytes: int, start: int, end: int) -> None:
         """Take note of a grant: the moment at which its data is complete is known now."""
         self.recorder.transfer(channel, requester, number, size_bytes, start, end)
         complete = end + self.latency[channel]
         if requester & 1:
-            self.stored[number] = max(self.stored[number], complete)
+            if complete > self.stored[number]:
+                self.stored[number] = complete
             self.stores_open[number] -= 1
             if not self.stores_open[number]:
                 self._chunk_stored(number, self.stored[number])
                 self._finish_part(self.program.task[number], self.stored[number])
         else:
-            self.waits[number].arrive(complete, LINK if channel else DRAM)
+            wait = self.waits[number]
+            if complete > wait.load:
+                wait.load = complete
             self._fulfil_compute(number)
+        if self.worklist:
+            self._settle()
+
+    def delivered(self, message: int, processor: int, time: int) -> None:
+        """All of a message is at one of its destinations now."""
+        self.mail.deliver(message, processor, time)
+        for task in self.receivers.get((message, processor), ()):
+            first = self.program.first[task]
+            self.waits[first].deliver(time, self.mail.sent[message])
+            self._fulfil_admission(first)
         if self.worklist:
             self._settle()
 
@@ -133,28 +177,30 @@ class _Executor:
             self._compute(self.worklist.popleft())
 
     def _compute(self, number: int) -> None:
-        program, task = self.program, self.program.task[number]
+        program, requirements = self.program, self.requirements
+        task, engine = program.task[number], program.engine[number]
         run, wait = self.runs[task], self.waits[number]
         if run is None:
-            origin = max(self.engine_end[program.engine[number]], self.after_done[task])
-            run = self.runs[task] = TaskRun(program.graph.tasks[task], origin)
+            run = TaskRun(program.graph.tasks[task], self.engine_end[engine], self.after_done[task], wait)
+            self.runs[task] = run
         issue_end, result_end = run.advance(program.chunk[number], wait)
         self.recorder.computed(number, run, issue_end, result_end)
-        user = self.requirements.input_users.get(number, NONE)
+        user = requirements.input_users.get(number, NONE)
         if user != NONE:
             self.waits[user].input_slot = issue_end
             self._fulfil_admission(user)
-        self._notify(Moment.ISSUED, number, issue_end)
-        self._notify(Moment.RESULT, number, result_end)
+        if number in requirements.awaited:
+            self._notify(Moment.ISSUED, number, issue_end)
+            self._notify(Moment.RESULT, number, result_end)
         if program.stores[number]:
-            engine = program.engine[number]
-            self.store_from[engine] = max(self.store_from[engine], result_end)
+            if result_end > self.store_from[engine]:
+                self.store_from[engine] = result_end
             schedule(self.env, self.store_from[engine], ARRIVAL, self._submit_stores, number)
         else:
             self.stored[number] = result_end
             self._chunk_stored(number, result_end)
         if program.is_last(number):
-            self.engine_end[program.engine[number]] = run.end
+            self.engine_end[engine] = run.end
             self._finish_part(task, run.end)
         if self.after[number] != NONE:
             self._fulfil_compute(self.after[number])
@@ -164,7 +210,8 @@ class _Executor:
         if user != NONE:
             self.waits[user].output_slot = time
             self._fulfil_compute(user)
-        self._notify(Moment.STORED, number, time)
+        if number in self.requirements.awaited:
+            self._notify(Moment.STORED, number, time)
 
     def _notify(self, moment: Moment, number: int, time: int) -> None:
         """Tell the chunks that wait for a moment of this one, through an edge, when it is."""
@@ -177,15 +224,23 @@ class _Executor:
 
     def _finish_part(self, task: int, time: int) -> None:
         """One of a task's stores, or its last result, is complete at ``time``."""
-        self.done[task] = max(self.done[task], time)
+        done = self.done[task] = max(self.done[task], time)
         self.task_open[task] -= 1
         if self.task_open[task]:
             return
         for later in self.requirements.dependants[task]:
-            self.after_done[later] = max(self.after_done[later], self.done[task])
+            self.after_done[later] = max(self.after_done[later], done)
             first = self.program.first[later]
-            self.waits[first].load_edge = max(self.waits[first].load_edge, self.done[task])
+            self.waits[first].load_edge = max(self.waits[first].load_edge, done)
             self._fulfil_admission(first)
+        for message in self.mail.of_task[task]:
+            schedule(self.env, done, ARRIVAL, self._send, message)
+
+    def _send(self, event: Call) -> None:
+        """A message's task is done now."""
+        assert self.network is not None  # execute refuses messages without links
+        self.mail.sent[event.value] = int(self.env.now)
+        self.network.send(self.program.graph.messages[event.value])
 
     def _fulfil_compute(self, number: int) -> None:
         conditions = self.requirements.compute
@@ -213,14 +268,14 @@ class _Executor:
         else:
             self._fulfil_compute(number)
 
-    def _submit_loads(self, event: Event) -> None:
-        number = int(event._value)
+    def _submit_loads(self, event: Call) -> None:
+        number = event.value
         requester = 2 * self.program.engine[number]
         for transfer in self.program.loads[number]:
             self.channels[transfer.channel].submit(requester, number, transfer.bytes)
 
-    def _submit_stores(self, event: Event) -> None:
-        number = int(event._value)
+    def _submit_stores(self, event: Call) -> None:
+        number = event.value
         requester = 2 * self.program.engine[number] + 1
         for transfer in self.program.stores[number]:
             self.channels[transfer.channel].submit(requester, number, transfer.bytes)

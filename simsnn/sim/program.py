@@ -34,7 +34,7 @@ class Program:
     graph : TaskGraph
         Where it comes from.
     channels : tuple of ChannelModel
-        DRAM first, then the links.
+        DRAM first, then the local memories.
     first : list of int
         Number of the first chunk of each task.
     task, chunk, engine : list of int
@@ -80,7 +80,7 @@ def build_program(graph: TaskGraph, channels: tuple[ChannelModel, ...]) -> Progr
     graph : TaskGraph
         A valid graph; every task has at least one chunk.
     channels : tuple of ChannelModel
-        DRAM first, then the links, as ``Transfer.channel`` counts them.
+        DRAM first, then the local memories, as ``Transfer.channel`` counts them.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _check(graph: TaskGraph, channels: int) -> None:
             raise ValueError(f"task {task.id} runs on engine {task.engine}, which does not exist")
         if task.slowdown < 1 or (task.slowdown > 1 and len(task.issues) != len(task.chunks)):
             raise ValueError(f"task {task.id} has slowdown {task.slowdown} and {len(task.issues)} issue counts")
-        if any(not 0 <= t.channel < channels for c in task.chunks for t in c.loads + c.stores):
+        if not all(0 <= t.channel < channels for c in task.chunks for t in c.loads + c.stores):
             raise ValueError(f"task {task.id} uses a channel that does not exist; there are {channels}")
 
 

@@ -1,16 +1,22 @@
-"""Collects what a run does: moments of every chunk, uses of the channels, trace intervals."""
+"""Collects what a run does: moments of every chunk, uses of channels and links, trace intervals."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from simsnn.sim.execution import MOMENTS, ChannelUse, Execution, TaskRecord
+from simsnn.sim.execution import MOMENTS, ChannelUse, Execution, LinkUse, MessageRecord, TaskRecord
 from simsnn.sim.program import Program
 from simsnn.sim.task_run import TaskRun
-from simsnn.sim.trace import Kind, Trace, build_trace
+from simsnn.sim.trace import Kind, Trace
+from simsnn.sim.trace_build import TraceCounts, build_trace, message_flows
 from simsnn.sim.wait import Wait
 
-_LOAD, _COMPUTE, _STALL, _STORE = (int(kind) for kind in Kind)
+_LOAD, _COMPUTE, _STALL, _STORE, _SEND = (int(kind) for kind in Kind)
+
+Stretch = tuple[int, int, int, int, int]
+"""Busy stretch of a link: (link, start, end, message, bytes)."""
 
 
 class Recorder:
@@ -21,7 +27,7 @@ class Recorder:
     program : Program
         What runs.
     trace : bool
-        Whether to keep intervals. Engines are resources 0.., channels follow.
+        Whether to keep intervals. Engines are resources 0.., channels follow, then links.
     """
 
     __slots__ = ("_engines", "_issue_end", "_program", "_result_end", "_rows", "_shown", "_tracing")
@@ -71,8 +77,21 @@ class Recorder:
         if run.end > issue_end and program.is_last(number):
             self._rows += (issue_end, run.end, *place, _COMPUTE, 0)
 
-    def finish(self, waits: list[Wait], stored: list[int], records: tuple[TaskRecord, ...]) -> Execution:
-        """Close the run."""
+    def moment(self, number: int, issue_end: int, result_end: int) -> None:
+        """Note when a chunk was computed, without an interval."""
+        self._issue_end[number] = issue_end
+        self._result_end[number] = result_end
+
+    def finish(
+        self,
+        waits: list[Wait],
+        stored: list[int],
+        records: tuple[TaskRecord, ...],
+        messages: tuple[MessageRecord, ...],
+        links: tuple[LinkUse, ...],
+        stretches: Iterable[Stretch] = (),
+    ) -> Execution:
+        """Close the run; ``stretches`` of one link do not overlap."""
         program = self._program
         moments = np.zeros(len(program.task), MOMENTS)
         origin = np.array([record.start for record in records], np.int64)
@@ -86,10 +105,20 @@ class Recorder:
         for task, record in zip(program.graph.tasks, records, strict=True):
             busy[task.engine] += record.end - record.start - record.cycles.stall // record.cycles.groups
         makespan = max((record.done for record in records), default=0)
+        makespan = max([makespan, *(time for message in messages for time in message.arrived)])
         trace: Trace | None = None
         if self._tracing:
-            trace = build_trace(program.graph, len(program.channels), self._rows, moments, makespan)
-        return Execution(makespan, records, tuple(busy), channel_uses(program), moments, trace)
+            self._send(stretches)
+            counts = TraceCounts(self._engines, len(program.channels), len(links), len(program.graph.srams))
+            flows = message_flows(program.graph, messages)
+            trace = build_trace(program.graph, counts, self._rows, moments, flows, makespan)
+        return Execution(makespan, records, tuple(busy), channel_uses(program), moments, trace, links, messages)
+
+    def _send(self, stretches: Iterable[Stretch]) -> None:
+        """Show when links are busy, for the task whose result a message carries."""
+        messages, first = self._program.graph.messages, self._engines + len(self._program.channels)
+        for link, start, end, message, size_bytes in stretches:
+            self._rows += (start, end, messages[message].after, message, first + link, _SEND, size_bytes)
 
 
 def channel_uses(program: Program) -> tuple[ChannelUse, ...]:

@@ -26,7 +26,10 @@ from simsnn.costs import CycleBreakdown
 from simsnn.errors import ModelDisagreement
 from simsnn.schedule.graph import Task
 from simsnn.sim.execution import Stalls, TaskRecord
-from simsnn.sim.wait import SRAM_BANK, Wait
+from simsnn.sim.wait import SRAM_BANK, Wait, idle_cycles
+
+_CAUSES = len(Stalls.__dataclass_fields__)
+_NO_IDLE = Stalls()
 
 
 class TaskRun:
@@ -36,11 +39,17 @@ class TaskRun:
     ----------
     task : Task
         What runs.
-    origin : int
-        t0: the engine's previous task has ended and all tasks before it are done.
+    free : int
+        End of the engine's previous task.
+    after_done : int
+        When the last of the tasks before it was done.
+    wait : Wait
+        Of its first chunk, with its arrivals.
 
     Attributes
     ----------
+    origin : int
+        t0 = max(free, after_done, last arrival), in real cycles.
     end : int
         Last result so far, in real cycles.
     stall_cycles, frozen_cycles : int
@@ -49,6 +58,7 @@ class TaskRun:
 
     __slots__ = (
         "_freezes",
+        "_idle",
         "_monotone",
         "_plan",
         "_result_end",
@@ -62,11 +72,11 @@ class TaskRun:
         "task",
     )
 
-    def __init__(self, task: Task, origin: int) -> None:
+    def __init__(self, task: Task, free: int, after_done: int, wait: Wait) -> None:
         self.task = task
-        self.origin = origin
-        self.end = origin
-        self.causes = [0] * len(Stalls.__dataclass_fields__)
+        self.origin = self.end = max(free, after_done, wait.arrival)
+        self._idle = idle_cycles(free, after_done, wait)
+        self.causes = [0] * _CAUSES
         self._plan = task.plan
         self._monotone = bool(getattr(task.plan, "monotone", True))
         self._state = task.plan.start()
@@ -145,4 +155,10 @@ class TaskRun:
         frozen = parts.groups * self.frozen_cycles
         self.causes[SRAM_BANK] = frozen
         cycles = parts + CycleBreakdown(stall=frozen, groups=parts.groups)
-        return TaskRecord(self.task.id, self.origin, self.end, done, cycles, Stalls(*self.causes))
+        return TaskRecord(self.task.id, self.origin, self.end, done, cycles, Stalls(*self.causes), self.idle)
+
+    @property
+    def idle(self) -> Stalls:
+        """Cycles for which the engine stood empty before the task."""
+        dependency, link = self._idle
+        return Stalls(dependency=dependency, link=link) if dependency or link else _NO_IDLE

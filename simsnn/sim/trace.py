@@ -1,9 +1,10 @@
-"""Trace of a run: one structured array of intervals, the chunk edges, and what lives in SRAM.
+"""Trace of a run: one structured array of intervals, edges and messages, and what lives in SRAM.
 
-Resources are numbered: engines first, in the order of the graph, then channels (DRAM, links).
-Each does one thing at a time, so intervals of one resource never overlap; :meth:`Trace.check`
-proves it. An engine's intervals are compute and stall and tile each of its tasks; a channel's are
-the occupancies of loads and stores, latency left out.
+Resources are numbered: engines first, in the order of the graph, then channels (DRAM, local
+memories), then links (directed channels of the interconnect). Each does one thing at a time, so
+intervals of one resource never overlap; :meth:`Trace.check` proves it. An engine's intervals are
+compute and stall and tile each of its tasks; a channel's are the occupancies of loads and stores,
+a link's the stretches in which packets of one message hold it, latency left out.
 
 Tests: ``tests/unit/test_trace.py``.
 """
@@ -11,7 +12,7 @@ Tests: ``tests/unit/test_trace.py``.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
@@ -19,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.errors import ModelDisagreement, TraceError, Where
-from simsnn.schedule.graph import TaskGraph
 
-SCHEMA = "simsnn/intervals/1"
+SCHEMA = "simsnn/intervals/2"
+READABLE = ("simsnn/intervals/1", SCHEMA)
+"""Version 1 had neither links nor messages."""
 
 
 class Kind(IntEnum):
@@ -31,6 +33,7 @@ class Kind(IntEnum):
     COMPUTE = 1
     STALL = 2
     STORE = 3
+    SEND = 4
 
 
 INTERVALS = np.dtype(
@@ -44,7 +47,8 @@ INTERVALS = np.dtype(
         ("bytes", "<i8"),
     ]
 )
-"""Cycles start <= t < end; ``bytes`` is 0 for compute and stall."""
+"""Cycles start <= t < end; ``bytes`` is 0 for compute and stall. A SEND belongs to the task whose
+result the message carries, and names the message in place of a chunk."""
 
 EDGES = np.dtype(
     [
@@ -57,6 +61,9 @@ EDGES = np.dtype(
     ]
 )
 """A chunk edge: the loads (or else the compute) of (to_task, to_chunk) wait for ``event`` of (task, chunk)."""
+
+FLOWS = np.dtype([("task", "<i4"), ("to_task", "<i4"), ("sent", "<i8"), ("arrived", "<i8"), ("message", "<i4")])
+"""A message edge: ``to_task`` waits for a message sent when ``task`` was done."""
 
 CHANGES = np.dtype([("time", "<i8"), ("sram", "<i2"), ("delta_bytes", "<i8")])
 """From ``time`` on, an SRAM holds ``delta_bytes`` more."""
@@ -105,6 +112,10 @@ class Trace:
         How many there are.
     makespan_cycles : int
         End of the run.
+    links : int
+        Directed channels of the interconnect.
+    flows : ndarray of FLOWS, shape (f,)
+        Message edges, by receiving task.
     """
 
     intervals: NDArray[np.void]
@@ -114,11 +125,13 @@ class Trace:
     channels: int
     srams: int
     makespan_cycles: int
+    links: int = 0
+    flows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, FLOWS))
 
     @property
     def resources(self) -> int:
-        """Engines and channels together."""
-        return self.engines + self.channels
+        """Engines, channels and links together."""
+        return self.engines + self.channels + self.links
 
     def check(self) -> None:
         """Check that no resource does two things at once.
@@ -147,7 +160,8 @@ class Trace:
 
     def busy(self) -> NDArray[np.int64]:
         """Cycles that each resource worked (all but stalls), int64, shape (resources,)."""
-        return self.cycles(Kind.LOAD) + self.cycles(Kind.COMPUTE) + self.cycles(Kind.STORE)
+        kinds = (Kind.LOAD, Kind.COMPUTE, Kind.STORE, Kind.SEND)
+        return sum((self.cycles(kind) for kind in kinds), np.zeros(self.resources, np.int64))
 
     def live_bytes(self, sram: int | None = None) -> Counter:
         """Bytes in one SRAM, or in all of them together, that transfers have brought or will take."""
@@ -162,6 +176,7 @@ class Trace:
             "channels": self.channels,
             "srams": self.srams,
             "makespan_cycles": self.makespan_cycles,
+            "links": self.links,
         }
         with path.open("wb") as file:
             np.savez_compressed(
@@ -170,11 +185,12 @@ class Trace:
                 intervals=self.intervals,
                 edges=self.edges,
                 changes=self.changes,
+                flows=self.flows,
             )
 
     @classmethod
     def load(cls, path: Path) -> Trace:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, in this version or the one before.
 
         Raises
         ------
@@ -183,15 +199,16 @@ class Trace:
         """
         with np.load(path, allow_pickle=False) as file:
             meta = json.loads(str(file["meta"])) if "meta" in file else {}
-            if meta.get("schema") != SCHEMA:
+            if meta.get("schema") not in READABLE:
                 raise TraceError(
                     "this is no interval trace",
                     where=Where("schema", file=str(path)),
                     value=meta.get("schema"),
-                    allowed=(SCHEMA,),
+                    allowed=READABLE,
                 )
             counts = (meta["engines"], meta["channels"], meta["srams"], meta["makespan_cycles"])
-            return cls(file["intervals"], file["edges"], file["changes"], *counts)
+            flows = file["flows"] if "flows" in file else np.empty(0, FLOWS)
+            return cls(file["intervals"], file["edges"], file["changes"], *counts, meta.get("links", 0), flows)
 
 
 def merge_equal(intervals: NDArray[np.void]) -> NDArray[np.void]:
@@ -219,57 +236,3 @@ def merge_equal(intervals: NDArray[np.void]) -> NDArray[np.void]:
     merged["end"] = intervals["end"][np.concatenate((heads[1:], [len(intervals)])) - 1]
     merged["bytes"] = np.add.reduceat(intervals["bytes"], heads)
     return merged
-
-
-def build_trace(
-    graph: TaskGraph,
-    channels: int,
-    fields: list[int],
-    moments: NDArray[np.void],
-    makespan_cycles: int,
-) -> Trace:
-    """Trace of a finished run.
-
-    Parameters
-    ----------
-    graph : TaskGraph
-        What ran.
-    channels : int
-        Number of channels.
-    fields : list of int
-        Fields of INTERVALS, row after row, rows in any order.
-    moments : ndarray of MOMENTS, shape (chunks,)
-        Moments of all chunks, by task and chunk.
-    makespan_cycles : int
-        End of the run.
-    """
-    columns = np.array(fields, np.int64).reshape(-1, len(INTERVALS.names or ())).T
-    rows = np.empty(columns.shape[1], INTERVALS)
-    for name, column in zip(INTERVALS.names or (), columns, strict=True):
-        rows[name] = column
-    rows = rows[np.lexsort((rows["end"], rows["start"], rows["resource"]))]
-    edges = [
-        (e.task, e.chunk, task.id, chunk, e.event, holds_load)
-        for task in graph.tasks
-        for chunk, c in enumerate(task.chunks)
-        for group, holds_load in ((c.load_after, 1), (c.compute_after, 0))
-        for e in group
-    ]
-    counts = (len(graph.engines), channels, len(graph.srams), makespan_cycles)
-    return Trace(rows, np.array(edges, EDGES), _changes(graph, moments), *counts)
-
-
-def _changes(graph: TaskGraph, moments: NDArray[np.void]) -> NDArray[np.void]:
-    """Loads hold SRAM from admitted to issue_end, stores from ready to stored."""
-    chunks = [chunk for task in graph.tasks for chunk in task.chunks]
-    loads = [value for n, c in enumerate(chunks) for t in c.loads for value in (n, t.sram, t.bytes)]
-    stores = [value for n, c in enumerate(chunks) for t in c.stores for value in (n, t.sram, t.bytes)]
-    parts = []
-    for values, begin, end in ((loads, "admitted", "issue_end"), (stores, "ready", "stored")):
-        number, sram, size = np.array(values, np.int64).reshape(-1, 3).T
-        for moment, sign in ((begin, 1), (end, -1)):
-            part = np.empty(len(number), CHANGES)
-            part["time"], part["sram"], part["delta_bytes"] = moments[moment][number], sram, sign * size
-            parts.append(part)
-    changes = np.concatenate(parts)
-    return changes[np.argsort(changes["time"], kind="stable")]

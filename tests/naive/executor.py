@@ -96,7 +96,7 @@ class Step:
     admitted: int | None = None
     edges_seen: int | None = None
     slot_seen: int | None = None
-    loads: list[tuple[int, int]] = field(default_factory=list)
+    loads: list[int] = field(default_factory=list)
     loads_seen: int | None = None
     compute_edges_seen: int | None = None
     output_seen: int | None = None
@@ -233,7 +233,7 @@ class NaiveExecutor:
             step.admitted, changed = self.now, True
             for transfer in step.spec.loads:
                 self.ports[transfer.channel].queues[2 * step.task.engine].append((step, transfer, False))
-        complete = len(step.loads) == len(step.spec.loads) and all(time <= self.now for time, _ in step.loads)
+        complete = len(step.loads) == len(step.spec.loads) and all(time <= self.now for time in step.loads)
         if step.loads_seen is None and step.admitted is not None and complete:
             step.loads_seen, changed = self.now, True
         return changed
@@ -292,7 +292,7 @@ class NaiveExecutor:
             if is_store:
                 step.stores.append(complete)
             else:
-                step.loads.append((complete, -index))
+                step.loads.append(complete)
             return True
         return False
 
@@ -314,7 +314,7 @@ class NaiveExecutor:
         if step.loads_seen < last:
             return "dependency" if step.compute_edges_seen == last else "buffer_full"
         if cycle >= step.admitted:
-            return "dram" if max(step.loads)[1] == 0 else "link"
+            return "dram"
         order = self.orders[step.task.engine]
         while True:
             assert step.edges_seen is not None

@@ -16,7 +16,7 @@ from tests.naive.sim_graphs import Shape, random_channels, random_graph
 SHAPES = {
     "contended": Shape(),
     "plain": Shape(edges=False, slowdown=False, groups=False),
-    "links": Shape(channels=3),
+    "memories": Shape(channels=3),
     "entangled": Shape(tasks=8, chunks=3, engines=4),
     "long": Shape(tasks=2, chunks=14, engines=2),
     "slow_memory": Shape(longest=3, largest_bytes=40, engines=4),

@@ -13,7 +13,7 @@ from simsnn.schedule.graph import Chunk, ChunkEdge, Event, TaskGraph
 from simsnn.sim.critical_path import critical_path
 from simsnn.sim.execution import Deadlock, Execution, Stalls
 from simsnn.sim.executor import execute
-from simsnn.sim.wait import BUFFER_FULL, DEPENDENCY, LINK, Wait
+from simsnn.sim.wait import BUFFER_FULL, DEPENDENCY, LINK, Wait, idle_cycles
 from tests.naive.executor import FlatChannel, PipelinePlan
 from tests.unit.sim_samples import ONE_BYTE, flat_plan, graph, load, store, task
 
@@ -104,6 +104,53 @@ def test_ties_of_what_holds_back_a_load(load_edge: int, input_slot: int, before:
     assert (wait.admitted, wait.held_by, wait.load) == (5, held_by, 5)
 
 
+@pytest.mark.parametrize(
+    ("load_edge", "arrivals", "input_slot", "held_by", "held_since"),
+    [
+        (5, ((5, 1),), 5, DEPENDENCY, 0),
+        (4, ((5, 1),), 5, LINK, 1),
+        (4, ((5, 3), (5, 1), (5, 2)), 4, LINK, 1),
+        (4, ((4, 1), (5, 3)), 4, LINK, 3),
+        (4, ((4, 1),), 5, BUFFER_FULL, 0),
+    ],
+)
+def test_ties_of_arrivals(
+    load_edge: int, arrivals: tuple[tuple[int, int], ...], input_slot: int, held_by: int, held_since: int
+) -> None:
+    wait = Wait()
+    wait.load_edge, wait.input_slot = load_edge, input_slot
+    for time, sent in arrivals:
+        wait.deliver(time, sent)
+    wait.admit(None)
+    assert (wait.admitted, wait.held_by) == (5, held_by)
+    if held_by == LINK:
+        assert wait.held_since == held_since
+
+
+def test_stall_of_an_arrival_is_the_links_since_it_was_sent() -> None:
+    wait = Wait()
+    wait.deliver(20, 12)
+    wait.admit(None)
+    wait.load = 23
+    causes = [0] * 5
+    wait.blame(13, 1, causes)
+    assert causes == [3, 0, 0, 2, 8]
+    behind = Wait()
+    behind.admit(wait)
+    causes = [0] * 5
+    behind.blame(20, 2, causes)
+    assert causes == [0, 0, 0, 4, 16]
+
+
+@pytest.mark.parametrize(
+    ("free", "after_done", "idle"), [(0, 9, (12, 8)), (0, 20, (20, 0)), (15, 9, (0, 5)), (25, 9, (0, 0))]
+)
+def test_empty_engine_waits_for_a_task_or_for_the_links(free: int, after_done: int, idle: tuple[int, int]) -> None:
+    wait = Wait()
+    wait.deliver(20, 12)
+    assert idle_cycles(free, after_done, wait) == idle
+
+
 def test_chunk_edges_wait_for_the_event_they_name() -> None:
     for event, moment in ((Event.ISSUED, 10), (Event.RESULT, 12), (Event.STORED, 12 + 8 + 3)):
         consumer = Chunk(compute_after=(ChunkEdge(0, 0, event),))
@@ -128,9 +175,9 @@ def test_load_behind_a_held_back_load_inherits_its_cause() -> None:
     assert result.tasks[1].stalls == Stalls(dram=7 + 390, dependency=10)
 
 
-def test_link_stalls_are_the_links() -> None:
+def test_a_local_memory_stalls_like_the_dram() -> None:
     result = execute(graph(task(0, (Chunk(load(4, channel=1)),))), ONE_BYTE, False, (FlatChannel(2, 1, 1),))
-    assert result.tasks[0].stalls == Stalls(link=3)
+    assert result.tasks[0].stalls == Stalls(dram=3)
     assert [use.busy_cycles for use in result.channels] == [0, 2]
 
 

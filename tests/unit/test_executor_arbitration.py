@@ -11,9 +11,9 @@ from tests.unit.sim_samples import flat_plan, graph, load, store, task
 BYTE_PER_CYCLE = FlatChannel(1)
 
 
-def grants(sample: TaskGraph, links: tuple[FlatChannel, ...] = ()) -> list[tuple[int, int, str]]:
+def grants(sample: TaskGraph, memories: tuple[FlatChannel, ...] = ()) -> list[tuple[int, int, str]]:
     """(start, engine, what) of every grant, in order of time."""
-    trace = execute(sample, BYTE_PER_CYCLE, True, links).trace
+    trace = execute(sample, BYTE_PER_CYCLE, True, memories).trace
     assert trace is not None
     rows = trace.intervals[trace.intervals["resource"] >= trace.engines]
     rows = rows[rows["start"].argsort(kind="stable")]

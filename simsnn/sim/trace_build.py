@@ -1,0 +1,105 @@
+"""Puts the trace of a finished run together.
+
+Tests: ``tests/unit/test_trace.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.schedule.graph import TaskGraph
+from simsnn.sim.trace import CHANGES, EDGES, FLOWS, INTERVALS, Trace
+
+if TYPE_CHECKING:
+    from simsnn.sim.execution import MessageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TraceCounts:
+    """How many engines, channels, links and SRAMs a trace shows."""
+
+    engines: int
+    channels: int
+    links: int
+    srams: int
+
+
+def build_trace(
+    graph: TaskGraph,
+    counts: TraceCounts,
+    fields: list[int],
+    moments: NDArray[np.void],
+    flows: NDArray[np.void],
+    makespan_cycles: int,
+) -> Trace:
+    """Trace of a finished run.
+
+    Parameters
+    ----------
+    graph : TaskGraph
+        What ran.
+    counts : TraceCounts
+        Number of each resource.
+    fields : list of int
+        Fields of INTERVALS, row after row, rows in any order.
+    moments : ndarray of MOMENTS, shape (chunks,)
+        Moments of all chunks, by task and chunk.
+    flows : ndarray of FLOWS, shape (f,)
+        Message edges.
+    makespan_cycles : int
+        End of the run.
+    """
+    columns = np.array(fields, np.int64).reshape(-1, len(INTERVALS.names or ())).T
+    rows = np.empty(columns.shape[1], INTERVALS)
+    for name, column in zip(INTERVALS.names or (), columns, strict=True):
+        rows[name] = column
+    rows = rows[np.lexsort((rows["end"], rows["start"], rows["resource"]))]
+    edges = [
+        (e.task, e.chunk, task.id, chunk, e.event, holds_load)
+        for task in graph.tasks
+        for chunk, c in enumerate(task.chunks)
+        for group, holds_load in ((c.load_after, 1), (c.compute_after, 0))
+        for e in group
+    ]
+    return Trace(
+        rows,
+        np.array(edges, EDGES),
+        _changes(graph, moments),
+        counts.engines,
+        counts.channels,
+        counts.srams,
+        makespan_cycles,
+        counts.links,
+        flows,
+    )
+
+
+def message_flows(graph: TaskGraph, messages: tuple[MessageRecord, ...]) -> NDArray[np.void]:
+    """Message edges of a finished run, ndarray of FLOWS, by receiving task."""
+    found = []
+    for task in graph.tasks:
+        for arrival in task.receives:
+            message, record = graph.messages[arrival.message], messages[arrival.message]
+            arrived = record.arrived[message.destinations.index(arrival.processor)]
+            found.append((message.after, task.id, record.sent, arrived, message.id))
+    return np.array(found, FLOWS)
+
+
+def _changes(graph: TaskGraph, moments: NDArray[np.void]) -> NDArray[np.void]:
+    """Loads hold SRAM from admitted to issue_end, stores from ready to stored."""
+    chunks = [chunk for task in graph.tasks for chunk in task.chunks]
+    loads = [value for n, c in enumerate(chunks) for t in c.loads for value in (n, t.sram, t.bytes)]
+    stores = [value for n, c in enumerate(chunks) for t in c.stores for value in (n, t.sram, t.bytes)]
+    parts = []
+    for values, begin, end in ((loads, "admitted", "issue_end"), (stores, "ready", "stored")):
+        number, sram, size = np.array(values, np.int64).reshape(-1, 3).T
+        for moment, sign in ((begin, 1), (end, -1)):
+            part = np.empty(len(number), CHANGES)
+            part["time"], part["sram"], part["delta_bytes"] = moments[moment][number], sram, sign * size
+            parts.append(part)
+    changes = np.concatenate(parts)
+    return changes[np.argsort(changes["time"], kind="stable")]
