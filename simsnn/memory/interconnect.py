@@ -27,7 +27,7 @@ from heapq import heappop, heappush
 
 from simsnn.errors import ConfigError, Where, nearest
 from simsnn.memory.link import LinkConfig
-from simsnn.memory.routes import Route, join_ways
+from simsnn.memory.routes import LOCAL, Route, join_ways
 from simsnn.memory.topologies import Bus, Crossbar, Mesh, PointToPoint, Ring, Topology, square_columns
 
 LONGEST_CYCLES = 2**31
@@ -110,6 +110,8 @@ class Interconnect:
         self._multicast = tuple(link.multicast for link in links)
         # Per source: the way to every processor that it reaches, found when first asked for.
         self._ways: list[tuple[tuple[int, ...] | None, ...] | None] = [None] * len(processors)
+        # Per pair asked for: packet, cycles of the first packet, cycles of each further one.
+        self._alone: dict[tuple[int, int], tuple[int, int, int]] = {}
 
     @classmethod
     def of(cls, links: tuple[LinkConfig, ...], processors: tuple[str, ...], clock_hz: int) -> Interconnect:
@@ -202,11 +204,15 @@ class Interconnect:
             raise ValueError(f"a message has at least one byte, not {size_bytes}")
         if source == destination:
             return 0
-        packet = self.packet_bytes(source, destination)
-        channels = [self.links[link] for link in self.way(source, destination)]
-        service = [channel.packet_cycles(packet) for channel in channels]
-        first = sum(service) + sum(channel.latency_cycles for channel in channels)
-        return first + (-(-size_bytes // packet) - 1) * max(service)
+        found = self._alone.get((source, destination))
+        if found is None:
+            packet = self.packet_bytes(source, destination)
+            channels = [self.links[link] for link in self.way(source, destination)]
+            service = [channel.packet_cycles(packet) for channel in channels]
+            first = sum(service) + sum(channel.latency_cycles for channel in channels)
+            found = self._alone[source, destination] = (packet, first, max(service))
+        packet, first, slowest = found
+        return first + (-(-size_bytes // packet) - 1) * slowest
 
     def carried(self, source: int, destinations: tuple[int, ...], size_bytes: int) -> tuple[Carried, ...]:
         """What a message puts on the channels; does not depend on what else is sent."""
@@ -217,6 +223,11 @@ class Interconnect:
                 service = self.links[hop.link].packet_cycles(route.packet_bytes)
                 found.append(Carried(hop.link, packets * service, size_bytes, packets))
         return tuple(found)
+
+    def requester(self, route: Route, hop: int) -> int:
+        """Number under which a hop asks for its channel: its source, or processors + the channel that feeds it."""
+        parent = route.hops[hop].parent
+        return route.source if parent == LOCAL else len(self.processors) + route.hops[parent].link
 
     def reached(self, source: int) -> tuple[int, ...]:
         """Processors that a processor can send to, ascending; never itself."""
@@ -276,8 +287,7 @@ class Interconnect:
             f"no link leads from {ends[0]} to {ends[1]}: {'; '.join(reach)}",
             where=Where("hardware.links"),
             value=f"{ends[0]} to {ends[1]}",
-            remedy=f"add a link of kind point_to_point with ends: [{ends[0]}, {ends[1]}], or list both under the ends of "
-            "one that stands there",
+            remedy=f"add a point_to_point link with ends: [{', '.join(ends)}], or list both as ends of one link",
         )
 
     def _names(self, numbers: tuple[int, ...]) -> str:
