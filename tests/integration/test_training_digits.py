@@ -47,3 +47,19 @@ def test_digits_conv_reaches_97_percent_and_is_not_silent() -> None:
 def test_digits_mlp_learns() -> None:
     result = train(_network("digits_mlp"), TrainConfig.model_validate(RECIPE), 4, 64, Encoding.DIRECT, 0)
     assert result.accuracy >= 0.93
+
+
+def test_digits_iir_reaches_96_percent_and_is_not_silent() -> None:
+    """Two exponentials per neuron; the recorded batch has spikes, masks and gradients like any other."""
+    network, config = _network("digits_iir"), TrainConfig.model_validate(RECIPE)
+    result = train(network, config, 4, 64, Encoding.DIRECT, 0)
+    assert result.accuracy >= 0.96
+    assert result.silent_layers == ()
+    recorded = record(network, config, 4, 64, Encoding.DIRECT, 0, result.recorded)
+    activity = to_activity(recorded, network, result.accuracy)
+    assert activity.warnings() == ()
+    first, second, _ = activity.layers
+    assert first.outputs is not None
+    assert 0.02 < first.outputs.rate < 0.5
+    assert second.synapse_gradient is not None
+    assert 0 < second.synapse_gradient.rate < 0.8
