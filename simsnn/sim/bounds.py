@@ -98,8 +98,8 @@ def find_bounds(
     work = [0] * len(graph.engines)
     for task in graph.tasks:
         work[task.engine] += alone.of(task).end
-    used = (*channel_uses(program), *link_uses(graph, interconnect))
-    channel_cycles = max(use.busy_cycles for use in used)
+    busy = [use.busy_cycles for use in channel_uses(program)]
+    channel_cycles = max(busy + [use.busy_cycles for use in link_uses(graph, interconnect)])
     path = run_critical_path(program, interconnect) if path is None else path
     return Bounds(
         roofline_cycles=max([channel_cycles, *work]),

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from heapq import heappush
 from typing import Protocol
 
 from simpy import Environment
@@ -67,17 +68,29 @@ class RoundRobinChannel:
         Told of every grant.
     """
 
-    __slots__ = ("_awake", "_env", "_free_at", "_granted", "_index", "_last", "_occupancy", "_queues", "_waiting")
+    __slots__ = (
+        "_after",
+        "_awake",
+        "_env",
+        "_free_at",
+        "_granted",
+        "_index",
+        "_occupancy",
+        "_priority",
+        "_queues",
+        "_waiting",
+    )
 
     def __init__(
         self, env: Environment, index: int, requesters: int, occupancy_cycles: dict[int, int], granted: Granted
     ) -> None:
         self._env = env
         self._index = index
+        self._priority = ARBITRATION + index
         self._occupancy = occupancy_cycles
         self._granted = granted
         self._queues: tuple[deque[tuple[int, int]], ...] = tuple(deque() for _ in range(requesters))
-        self._last = requesters - 1
+        self._after = -1  # bits of the requesters after the one granted last, and all above
         self._waiting = 0  # bit r: requester r's queue is not empty
         self._free_at = 0
         self._awake = False
@@ -89,23 +102,25 @@ class RoundRobinChannel:
         if not self._awake:
             self._awake = True
             now = int(self._env.now)
-            schedule(self._env, max(self._free_at, now), ARBITRATION + self._index, self._arbitrate)
+            schedule(self._env, max(self._free_at, now), self._priority, self._arbitrate)
 
     def _arbitrate(self, _: Call) -> None:
         now = int(self._env.now)
         # The lowest bit after the last grant's, or else the lowest of all.
-        after = self._waiting >> (self._last + 1) << (self._last + 1)
-        candidates = after or self._waiting
-        requester = (candidates & -candidates).bit_length() - 1
-        self._last = requester
+        waiting = self._waiting
+        candidates = waiting & self._after or waiting
+        lowest = candidates & -candidates
+        self._after = -(lowest << 1)
+        requester = lowest.bit_length() - 1
         queue = self._queues[requester]
         chunk, size_bytes = queue.popleft()
         if not queue:
-            self._waiting ^= 1 << requester
+            self._waiting = waiting = waiting ^ lowest
         self._free_at = end = now + self._occupancy[size_bytes]
-        self._awake = self._waiting > 0
-        if self._awake:
-            schedule(self._env, end, ARBITRATION + self._index, self._arbitrate)
+        if waiting:
+            schedule(self._env, end, self._priority, self._arbitrate)
+        else:
+            self._awake = False
         self._granted(self._index, requester, chunk, size_bytes, now, end)
 
 
@@ -126,6 +141,7 @@ class Call:
 def schedule(env: Environment, time: int, priority: int, action: Callable[[Call], None], value: int = 0) -> None:
     """Call ``action`` at a time, with an event that carries ``value``.
 
-    Equal times go by priority, lower first, then by the order of the calls.
+    Equal times go by priority, lower first, then by the order of the calls. The entry is what
+    ``Environment.schedule`` would push, without its sum of now and a delay.
     """
-    env.schedule(Call(action, value), priority, time - int(env.now))  # type: ignore[arg-type]
+    heappush(env._queue, (time, priority, next(env._eid), Call(action, value)))  # type: ignore[misc]

@@ -136,6 +136,8 @@ class _CriticalPath:
         self.times = (self.issue_end, self.result_end, self.stored)
         self.runs: list[TaskRun | None] = [None] * tasks
         self.done = [_UNKNOWN] * tasks
+        self.occupancy = program.occupancy_cycles
+        self.latency = [model.latency_cycles for model in program.channels]
         # Private channels: [requester][channel], when free.
         self.free = [[0] * len(program.channels) for _ in range(2 * len(program.order))]
         self.engine_end = [0] * len(program.order)
@@ -191,8 +193,8 @@ class _CriticalPath:
         if program.input_slot[number] != NONE:
             wait.input_slot = self.issue_end[program.input_slot[number]]
         wait.admit(self.waits[program.before[number]] if program.before[number] != NONE else None)
-        for transfer in chunk.loads:
-            wait.load = max(wait.load, self._move(2 * engine, transfer, wait.admitted))
+        if chunk.loads:
+            wait.load = self._move(2 * engine, chunk.loads, wait.admitted)
         for edge in chunk.compute_after:
             wait.edge = max(wait.edge, self._time(edge))
         if program.output_slot[number] != NONE:
@@ -201,10 +203,11 @@ class _CriticalPath:
         self.recorder.moment(number, issue_end, result_end)
         self.issue_end[number], self.result_end[number], self.stored[number] = issue_end, result_end, result_end
         if chunk.stores:
-            self.store_from[engine] = max(self.store_from[engine], result_end)
-            for transfer in chunk.stores:
-                complete = self._move(2 * engine + 1, transfer, self.store_from[engine])
-                self.stored[number] = max(self.stored[number], complete)
+            if result_end > self.store_from[engine]:
+                self.store_from[engine] = result_end
+            complete = self._move(2 * engine + 1, chunk.stores, self.store_from[engine])
+            if complete > result_end:
+                self.stored[number] = complete
         if program.is_last(number):
             self.engine_end[engine] = run.end
             first = program.first[task.id]
@@ -228,9 +231,16 @@ class _CriticalPath:
                 found = alone_arrivals(self.program.graph.messages[message], done, self.interconnect)
                 self.mail.arrive(message, found)
 
-    def _move(self, requester: int, transfer: Transfer, arrival: int) -> int:
-        """Serve one request on the requester's private channel; return when its data is complete."""
-        channel = transfer.channel
-        start = max(arrival, self.free[requester][channel])
-        end = self.free[requester][channel] = start + self.program.occupancy_cycles[channel][transfer.bytes]
-        return end + self.program.channels[channel].latency_cycles
+    def _move(self, requester: int, transfers: tuple[Transfer, ...], arrival: int) -> int:
+        """Serve a chunk's requests on the requester's private channels; return when all data is complete."""
+        free, complete = self.free[requester], arrival
+        for transfer in transfers:
+            channel = transfer.channel
+            start = free[channel]
+            if arrival > start:
+                start = arrival
+            end = free[channel] = start + self.occupancy[channel][transfer.bytes]
+            end += self.latency[channel]
+            if end > complete:
+                complete = end
+        return complete

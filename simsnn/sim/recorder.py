@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simsnn.sim.execution import MOMENTS, ChannelUse, Execution, LinkUse, MessageRecord, TaskRecord
 from simsnn.sim.program import Program
 from simsnn.sim.task_run import TaskRun
-from simsnn.sim.trace import Kind, Trace
-from simsnn.sim.trace_build import TraceCounts, build_trace, message_flows
+from simsnn.sim.trace import INTERVALS, Kind, Trace
+from simsnn.sim.trace_build import TraceCounts, build_trace, interval_rows, message_flows
 from simsnn.sim.wait import Wait
 
 _LOAD, _COMPUTE, _STALL, _STORE, _SEND = (int(kind) for kind in Kind)
@@ -30,7 +31,7 @@ class Recorder:
         Whether to keep intervals. Engines are resources 0.., channels follow, then links.
     """
 
-    __slots__ = ("_engines", "_issue_end", "_program", "_result_end", "_rows", "_shown", "_tracing")
+    __slots__ = ("_engines", "_grants", "_issue_end", "_program", "_result_end", "_rows", "_shown", "_tracing")
 
     def __init__(self, program: Program, trace: bool) -> None:
         self._program = program
@@ -38,6 +39,8 @@ class Recorder:
         self._engines = len(program.graph.engines)
         # Fields of INTERVALS one after another: no object per interval.
         self._rows: list[int] = []
+        # Start, end, chunk number, channel, whether it is a store, bytes of each transfer.
+        self._grants: list[int] = []
         self._issue_end = [0] * len(program.task)
         self._result_end = [0] * len(program.task)
         # Per task: end of the last interval, stalled and frozen cycles shown so far.
@@ -46,9 +49,7 @@ class Recorder:
     def transfer(self, channel: int, requester: int, number: int, size_bytes: int, start: int, end: int) -> None:
         """A channel is occupied from ``start`` to ``end``; latency is not part of the interval."""
         if self._tracing:
-            kind = _STORE if requester & 1 else _LOAD
-            task, chunk = self._program.task[number], self._program.chunk[number]
-            self._rows += (start, end, task, chunk, self._engines + channel, kind, size_bytes)
+            self._grants += (start, end, number, channel, requester & 1, size_bytes)
 
     def computed(self, number: int, run: TaskRun, issue_end: int, result_end: int) -> None:
         """A chunk was computed; its engine's time since the chunk before it is shown as follows.
@@ -111,8 +112,18 @@ class Recorder:
             self._send(stretches)
             counts = TraceCounts(self._engines, len(program.channels), len(links), len(program.graph.srams))
             flows = message_flows(program.graph, messages)
-            trace = build_trace(program.graph, counts, self._rows, moments, flows, makespan)
+            rows = np.concatenate((self._transfers(), interval_rows(self._rows)))
+            trace = build_trace(program.graph, counts, rows, moments, flows, makespan)
         return Execution(makespan, records, tuple(busy), channel_uses(program), moments, trace, links, messages)
+
+    def _transfers(self) -> NDArray[np.void]:
+        """Intervals of the channels."""
+        start, end, number, channel, store, size_bytes = np.array(self._grants, np.int64).reshape(-1, 6).T
+        rows = np.empty(len(start), INTERVALS)
+        rows["start"], rows["end"], rows["bytes"] = start, end, size_bytes
+        rows["task"], rows["chunk"] = np.array(self._program.task)[number], np.array(self._program.chunk)[number]
+        rows["resource"], rows["kind"] = self._engines + channel, np.where(store, _STORE, _LOAD)
+        return rows
 
     def _send(self, stretches: Iterable[Stretch]) -> None:
         """Show when links are busy, for the task whose result a message carries."""

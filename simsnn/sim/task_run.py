@@ -95,25 +95,34 @@ class TaskRun:
         ModelDisagreement
             If the plan breaks its contract: an issue or a result before ready.
         """
-        ready = max(wait.load, wait.edge, wait.output_slot) - self.origin
-        inside = max(self._engine_time(ready) if self._freezes else ready, 0)
+        ready = wait.load
+        if wait.edge > ready:
+            ready = wait.edge
+        if wait.output_slot > ready:
+            ready = wait.output_slot
+        inside = ready - self.origin
+        if self._freezes:
+            inside = self._engine_time(inside)
+        if inside < 0:
+            inside = 0
         issue_end, result_end = self._plan.advance(self._state, chunk, inside)
         # The last-index convention may put a result one cycle before the end of its issue.
-        if inside > min(issue_end, result_end):
+        if inside > issue_end or inside > result_end:
             raise ModelDisagreement(
                 f"chunk {chunk} of task {self.task.id} is ready at {inside} but issues until {issue_end}"
                 f" and has its result at {result_end} cycles"
             )
         if inside or not self._monotone:  # a dynamic queue may pay for an earlier chunk's lateness now
             self._book_stall(chunk, wait)
-        issue_end = int(issue_end)
-        self._result_end = max(self._result_end, int(result_end))
+        issue_end, result_end = int(issue_end), int(result_end)
+        if result_end > self._result_end:
+            self._result_end = result_end
         if self.task.slowdown > 1:
             self._freezes.append((self.frozen_cycles, issue_end))
             self.frozen_cycles += (self.task.slowdown - 1) * self.task.issues[chunk]
         offset = self.origin + self.frozen_cycles
         self.end = offset + self._result_end
-        return offset + issue_end, offset + int(result_end)
+        return offset + issue_end, offset + result_end
 
     def _engine_time(self, elapsed: int) -> int:
         """Engine time ``elapsed`` real cycles after the origin."""
@@ -154,7 +163,7 @@ class TaskRun:
             )
         frozen = parts.groups * self.frozen_cycles
         self.causes[SRAM_BANK] = frozen
-        cycles = parts + CycleBreakdown(stall=frozen, groups=parts.groups)
+        cycles = parts + CycleBreakdown(stall=frozen, groups=parts.groups) if frozen else parts
         return TaskRecord(self.task.id, self.origin, self.end, done, cycles, Stalls(*self.causes), self.idle)
 
     @property

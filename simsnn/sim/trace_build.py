@@ -28,10 +28,19 @@ class TraceCounts:
     srams: int
 
 
+def interval_rows(fields: list[int]) -> NDArray[np.void]:
+    """Fields of INTERVALS, row after row, as an array of them."""
+    columns = np.array(fields, np.int64).reshape(-1, len(INTERVALS.names or ())).T
+    rows = np.empty(columns.shape[1], INTERVALS)
+    for name, column in zip(INTERVALS.names or (), columns, strict=True):
+        rows[name] = column
+    return rows
+
+
 def build_trace(
     graph: TaskGraph,
     counts: TraceCounts,
-    fields: list[int],
+    rows: NDArray[np.void],
     moments: NDArray[np.void],
     flows: NDArray[np.void],
     makespan_cycles: int,
@@ -44,8 +53,8 @@ def build_trace(
         What ran.
     counts : TraceCounts
         Number of each resource.
-    fields : list of int
-        Fields of INTERVALS, row after row, rows in any order.
+    rows : ndarray of INTERVALS, shape (n,)
+        In any order.
     moments : ndarray of MOMENTS, shape (chunks,)
         Moments of all chunks, by task and chunk.
     flows : ndarray of FLOWS, shape (f,)
@@ -53,10 +62,6 @@ def build_trace(
     makespan_cycles : int
         End of the run.
     """
-    columns = np.array(fields, np.int64).reshape(-1, len(INTERVALS.names or ())).T
-    rows = np.empty(columns.shape[1], INTERVALS)
-    for name, column in zip(INTERVALS.names or (), columns, strict=True):
-        rows[name] = column
     rows = rows[np.lexsort((rows["end"], rows["start"], rows["resource"]))]
     edges = [
         (e.task, e.chunk, task.id, chunk, e.event, holds_load)
