@@ -13,6 +13,8 @@ from simsnn.config.experiment import ExperimentConfig
 from simsnn.config.loader import Document
 from simsnn.config.resolve import build, canonical, content_hash, load_document
 from simsnn.errors import SimsnnError, Where
+from simsnn.mapping.pipeline_graph import PipelineGraph
+from simsnn.pipeline_run import PreparedPipeline, prepare_pipeline, run_pipeline
 from simsnn.results.report import Report
 from simsnn.sim.execution import Execution
 from simsnn.simulation import Prepared, prepare, run_prepared
@@ -38,19 +40,22 @@ class Result:
         Cycles, energy and what they rest on.
     execution : Execution
         The run itself: moments of every chunk and, at level ``event``, its trace.
-    prepared : Prepared
+    prepared : Prepared or PreparedPipeline
         The resolved experiment, the machine and the mapped operations.
     timing : Timing
         Wall times.
     activity : ResolvedActivity
         Spikes and masks that it ran with.
+    pipeline : PipelineGraph or None
+        Jobs and tasks of the kept program, on a machine with processors.
     """
 
     report: Report
     execution: Execution
-    prepared: Prepared
+    prepared: Prepared | PreparedPipeline
     timing: Timing
     activity: ResolvedActivity
+    pipeline: PipelineGraph | None = None
 
 
 def load(source: str | Path, overrides: tuple[str, ...] = ()) -> tuple[ExperimentConfig, Document]:
@@ -87,20 +92,37 @@ def simulate(
     clock = _Stopwatch()
     experiment, document = (source, None) if isinstance(source, ExperimentConfig) else load(source, overrides)
     with located(document):
-        prepared = prepare(experiment)
+        prepared = prepare_any(experiment)
         clock.lap("prepare")
         activity = resolve_activity(experiment, prepared.network, progress)
         clock.lap("activity")
-        report, execution = run_prepared(prepared, activity)
+        graph: PipelineGraph | None = None
+        if isinstance(prepared, PreparedPipeline):
+            found = run_pipeline(prepared, activity)
+            report, execution, graph = found.report, found.execution, found.graph
+        else:
+            report, execution = run_prepared(prepared, activity)
         clock.lap("simulate")
-    return Result(report, execution, prepared, Timing(clock.seconds), activity)
+    return Result(report, execution, prepared, Timing(clock.seconds), activity, graph)
+
+
+def prepare_any(experiment: ExperimentConfig) -> Prepared | PreparedPipeline:
+    """Prepare a run on one machine, or on several processors.
+
+    Raises
+    ------
+    SimsnnError
+        Whatever can be refused is refused here, before training.
+    """
+    several = experiment.hardware.processors or experiment.schedule.pipelined
+    return prepare_pipeline(experiment) if several else prepare(experiment)
 
 
 def train(source: str | Path, overrides: tuple[str, ...] = (), *, progress: Progress | None = None) -> ResolvedActivity:
     """Train the network of an experiment (or fetch the stored result) and return its recorded activity."""
     experiment, document = load(source, overrides)
     with located(document):
-        return resolve_activity(experiment, prepare(experiment).network, progress)
+        return resolve_activity(experiment, prepare_any(experiment).network, progress)
 
 
 def config_hash(experiment: ExperimentConfig) -> str:

@@ -57,6 +57,15 @@ class GroupTasks:
         return critical_path(build_graph(items, self.machine), self.machine.dram).makespan_cycles if items else 0
 
     @cached_property
+    def engine_work(self) -> tuple[tuple[int, ...], ...]:
+        """Closed-form cycles of each engine in each task, first micro-batch: what no run undercuts."""
+        found = [[0] * len(self.machine.engines) for _ in self.tasks[0]]
+        for task, items in self._first():
+            for item in items:
+                found[task][item.placement.engine] += item.choice.plan.cost().cycles.total
+        return tuple(tuple(work) for work in found)
+
+    @cached_property
     def writers(self) -> dict[str, int]:
         """Task that writes each tensor of an iteration."""
         return {o.tensor: task for task, items in self._first() for item in items for o in writes(item.operation)}

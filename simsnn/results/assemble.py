@@ -92,7 +92,7 @@ def assemble(
         activity=activity,
         clock_hz=clock,
         dram_level=outcome.machine.dram.name,
-        energy_sources=_sources(outcome),
+        energy_sources=energy_sources(outcome.energy, outcome.area),
         static_energy_pj=static,
         totals=_totals(identity, outcome, rows, time_ns, sum(static.values())),
         area=_area_rows(outcome),
@@ -124,7 +124,7 @@ def _row(item: MappedOperation, cost: EngineCost, record: TaskRecord, outcome: O
         groups=cycles.groups,
         utilisation=_utilisation(item, record.end - record.start),
         actions={key.name: count for key, count in actions.counts},
-        traffic=_traffic_rows(traffic),
+        traffic=traffic_rows(traffic),
         energy_pj=dict(outcome.energy.price_actions(actions)),
         binds=_binds(item, record, machine),
         observations={what.value: count for what, count in cost.observations},
@@ -137,7 +137,8 @@ def _utilisation(item: MappedOperation, cycles: int) -> float:
     return work.useful / (cycles * work.peak_per_cycle) if cycles else 0.0
 
 
-def _traffic_rows(traffic: Traffic) -> tuple[TrafficRow, ...]:
+def traffic_rows(traffic: Traffic) -> tuple[TrafficRow, ...]:
+    """Traffic as the report has it."""
     return tuple(
         TrafficRow(level=e.level, operand=e.operand.value, read_bytes=e.read_bytes, write_bytes=e.write_bytes)
         for e in traffic.entries
@@ -153,12 +154,18 @@ def _binds(item: MappedOperation, record: TaskRecord, machine: Machine) -> str:
     moved = sum(machine.dram.occupancy_cycles(t.bytes) for m in item.choice.moves for t in m.loads + m.stores)
     busy = (record.cycles.accounted - record.cycles.stall) // groups
     waits = {cause.value: int(getattr(record.stalls, cause.value)) // groups for cause in StallCause}
+    return largest(busy, waits, moved)
+
+
+def largest(busy: int, waits: dict[str, int], moved: int) -> str:
+    """What of work, waits by cause and transfers takes the most cycles."""
     candidates = {"compute": busy, **waits, "dram": max(moved, waits["dram"])}
     return max(candidates, key=lambda name: candidates[name])
 
 
-def _sources(outcome: Outcome) -> tuple[EnergySource, ...]:
-    tables = (*outcome.energy.table_info(), outcome.area.info())
+def energy_sources(energy: EnergyModel, area: AreaModel) -> tuple[EnergySource, ...]:
+    """Every table in use with its node, voltage and sources."""
+    tables = (*energy.table_info(), area.info())
     return tuple(
         EnergySource(
             table=info.name,
@@ -207,6 +214,11 @@ def _area(outcome: Outcome) -> float:
 def _area_rows(outcome: Outcome) -> tuple[AreaRow, ...]:
     dram, clock = outcome.machine.dram, outcome.machine.config.clock
     interface = dram_interface(dram.name, dram.bytes_per_cycle * clock)
+    return area_rows(outcome.area, (*_engine_parts(outcome), *interface), outcome.energy)
+
+
+def area_rows(area: AreaModel, parts: tuple[AreaPart, ...], energy: EnergyModel) -> tuple[AreaRow, ...]:
+    """Areas of parts and of the SRAMs, unit by unit."""
     return tuple(
         AreaRow(
             component=line.component,
@@ -217,7 +229,7 @@ def _area_rows(outcome: Outcome) -> tuple[AreaRow, ...]:
             status=line.status.value,
             source=line.source,
         )
-        for line in outcome.area.lines((*_engine_parts(outcome), *interface), outcome.energy.srams)
+        for line in area.lines(parts, energy.srams)
     )
 
 

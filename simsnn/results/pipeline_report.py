@@ -83,7 +83,7 @@ class ProcessorRow(StrictModel):
 
 
 class LinkRow(StrictModel):
-    """One directed channel of a link component."""
+    """One directed channel of a link component; ``energy_pj`` is null where the component names no price."""
 
     name: str
     component: str
@@ -91,6 +91,7 @@ class LinkRow(StrictModel):
     busy_share: Share
     bytes: Natural
     packets: Natural
+    energy_pj: Amount | None = None
 
 
 class MessageRow(StrictModel):

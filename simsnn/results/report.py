@@ -87,7 +87,11 @@ class TrafficRow(StrictModel):
 
 
 class TaskRow(StrictModel):
-    """One task: where it ran, how long, why, and what it did."""
+    """One task: where it ran, how long, why, and what it did.
+
+    Of a pipeline, the sum over the ``instances`` of one operation on one processor; then it lies between its
+    cycles of start and end, other work in between.
+    """
 
     layer: str
     pass_: Annotated[str, Field(alias="pass")]
@@ -96,6 +100,7 @@ class TaskRow(StrictModel):
     engine: str
     dataflow: str
     chunks: int
+    instances: int = 1
     start_cycle: int
     end_cycle: int
     cycles: int

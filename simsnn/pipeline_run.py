@@ -1,0 +1,308 @@
+"""A run on several processors: prepare (all that can be refused), make programs, simulate each, report the fastest.
+
+Equal processors are mapped once. Programs are made with the cycles of dense operands, so that neither what can be
+refused nor the delays of the gradients depend on activity; they are then simulated with the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from simsnn.activities import ResolvedActivity, update_rule
+from simsnn.config.experiment import ExperimentConfig, MappingConfig, PassMapping
+from simsnn.config.hardware import HardwareConfig
+from simsnn.config.resolve import canonical, content_hash
+from simsnn.costs import EngineCost
+from simsnn.errors import ConfigError, SimsnnError, Where, nearest
+from simsnn.mapping.mapped import MappedOperation
+from simsnn.mapping.pipeline_graph import PipelineGraph, pipeline_graph
+from simsnn.mapping.pipeline_step import GroupTasks, step_graph
+from simsnn.mapping.place import check_layer_names
+from simsnn.mapping.processors import Processors
+from simsnn.mapping.step_tasks import PASSES, TaskNumbers
+from simsnn.preparation import (
+    MappedStep,
+    assumptions,
+    build_experiment_network,
+    check_cost,
+    map_step,
+    model_versions,
+    provenance,
+    step_scope,
+    step_widths,
+    with_activity,
+)
+from simsnn.refusals import check_size
+from simsnn.results.assemble_pipeline import PipelineOutcome, assemble_pipeline
+from simsnn.results.report import SCHEMA, Report
+from simsnn.results.simulated import SimulatedProgram
+from simsnn.schedule.layer_by_layer import LayerByLayer
+from simsnn.schedule.periodic import NoLinks
+from simsnn.schedule.program import MessageCosts, PipelineProgram, PipelineSchedule
+from simsnn.schedule.step_graph import StepGraph
+from simsnn.schedule.validity import check_program
+from simsnn.sim.bounds import check_bounds, find_bounds
+from simsnn.sim.critical_path import closed_form, critical_path
+from simsnn.sim.execution import Execution
+from simsnn.sim.executor import execute
+from simsnn.workload.network import Network
+from simsnn.workload.training_step import micro_batches
+
+
+@dataclass(frozen=True)
+class PreparedPipeline:
+    """A resolved experiment on several processors, with everything checked, cut and scheduled.
+
+    Parameters
+    ----------
+    experiment, network : ExperimentConfig, Network
+        What is run.
+    processors : Processors
+        The machine.
+    parts : tuple of MappedStep, per group
+        The operations of one iteration on a processor of each group by itself.
+    numbers : TaskNumbers
+        Which operation belongs to which task.
+    step : StepGraph
+        Tasks, tensors, cycles.
+    programs : tuple of PipelineProgram
+        What the schedule offers.
+    """
+
+    experiment: ExperimentConfig
+    network: Network
+    processors: Processors
+    parts: tuple[MappedStep, ...]
+    numbers: TaskNumbers
+    step: StepGraph
+    programs: tuple[PipelineProgram, ...]
+
+
+def prepare_pipeline(experiment: ExperimentConfig) -> PreparedPipeline:
+    """Map, schedule and check.
+
+    Raises
+    ------
+    SimsnnError
+        Whatever can be refused is refused here, before training.
+    """
+    schedule = pipeline_schedule(experiment)
+    network = build_experiment_network(experiment)
+    check_layer_names(experiment.mapping, tuple(layer.name for layer in network.layers))
+    _check(experiment, network, schedule)
+    processors = Processors.build(experiment.hardware)
+    samples = experiment.workload.batch // schedule.micro_batches
+    numbers = TaskNumbers.of(network, samples)
+    parts = tuple(_part(experiment, network, group, numbers) for group in range(len(experiment.hardware.processors)))
+    step = step_graph(group_tasks(parts, numbers), processors.group)
+    programs = schedule.programs(step, message_costs(processors))
+    for program in programs:
+        check_program(step, program, processors.capacity_bytes, message_costs(processors))
+    return PreparedPipeline(experiment, network, processors, parts, numbers, step, programs)
+
+
+def pipeline_schedule(experiment: ExperimentConfig) -> PipelineSchedule:
+    """The schedule of an experiment on several processors.
+
+    Raises
+    ------
+    ConfigError
+        If its schedule knows one machine only, or its machine has no processors.
+    """
+    schedule = experiment.schedule
+    if not schedule.pipelined:
+        raise ConfigError(
+            f"schedule {schedule.kind} orders the operations of one machine, this one has"
+            f" {len(experiment.hardware.processor_names)} processors",
+            where=Where("schedule.kind"),
+            value=schedule.kind,
+            remedy="choose a pipelined schedule: sequential, gpipe, one_f_one_b, pipedream, layerpipe or spikepipe",
+        )
+    if not experiment.hardware.processors:
+        raise ConfigError(
+            f"schedule {schedule.kind} deals tasks out to processors, {experiment.hardware.name} has none",
+            where=Where("hardware.processors"),
+            remedy="list processors in the hardware file, or choose layer_by_layer, step_by_step or engine_pipeline",
+        )
+    return schedule  # type: ignore[return-value]
+
+
+def message_costs(processors: Processors) -> MessageCosts:
+    """What schedules count for messages: the links, or nothing where all processors share a memory."""
+    return processors.interconnect if processors.private else NoLinks()
+
+
+def group_tasks(parts: tuple[MappedStep, ...], numbers: TaskNumbers) -> tuple[GroupTasks, ...]:
+    """Operations by task, per group of processors."""
+    return tuple(GroupTasks.of(part.mapped, part.machine, numbers) for part in parts)
+
+
+def _check(experiment: ExperimentConfig, network: Network, schedule: PipelineSchedule) -> None:
+    workload, batches = experiment.workload, schedule.micro_batches
+    if network.bare_gemms or set(workload.passes) != set(PASSES):
+        raise ConfigError(
+            f"schedule {schedule.kind} runs whole training iterations",
+            where=Where("workload.passes"),
+            value=[pass_.value for pass_ in workload.passes],
+            allowed=("[F, B, W, U]",),
+        )
+    if workload.batch % batches:
+        raise ConfigError(
+            f"a batch of {workload.batch} cannot be cut into {batches} equal micro-batches",
+            where=Where("schedule.micro_batches"),
+            value=batches,
+            allowed=tuple(str(n) for n in range(1, workload.batch + 1) if workload.batch % n == 0),
+        )
+    groups = tuple(group.name for group in experiment.hardware.processors)
+    for name in experiment.mapping.processors:
+        if name not in groups:
+            raise ConfigError(
+                f"mapping.processors names {name!r}, which is no group of processors",
+                where=Where(f"mapping.processors.{name}"),
+                value=name,
+                allowed=groups,
+                nearest=nearest(name, groups),
+            )
+
+
+def _part(experiment: ExperimentConfig, network: Network, group: int, numbers: TaskNumbers) -> MappedStep:
+    """One iteration on a processor of one group by itself."""
+    hardware = experiment.hardware
+    alone = experiment.model_copy(
+        update={
+            "hardware": hardware.of_processor(group),
+            "mapping": _mapping_of(experiment.mapping, hardware.processors[group].name),
+            "schedule": LayerByLayer(),
+        }
+    )
+    scope, widths = step_scope(experiment, frozenset(PASSES)), step_widths(experiment)
+    kind = experiment.schedule.kind
+    operations = micro_batches(network, scope, widths, update_rule(experiment), numbers.samples, kind)
+    for operation in operations:
+        check_size(operation)
+    with _inside_group(hardware, group):
+        return map_step(alone, network, operations, numbers.together)
+
+
+def _mapping_of(mapping: MappingConfig, group: str) -> MappingConfig:
+    """The mapping of one group: its own entries before those of all."""
+    own = mapping.processors.get(group)
+    if own is None:
+        return mapping
+    given = {name: getattr(own, name) for name in PassMapping.model_fields if getattr(own, name) is not None}
+    return mapping.model_copy(update=given)
+
+
+@contextmanager
+def _inside_group(hardware: HardwareConfig, group: int) -> Iterator[None]:
+    """Errors about the machine of one processor name the place of that processor in the file."""
+    try:
+        yield
+    except SimsnnError as error:
+        steps = (error.where.path or "").split(".")
+        if steps[0] != "hardware" or len(steps) < 2:
+            raise
+        if steps[1] in ("arrays", "vector_units", "srams"):
+            place = ["hardware", "processors", str(group), *steps[1:]]
+        elif steps[1] == "dram" and hardware.processors[group].memory is not None:
+            place = ["hardware", "processors", str(group), "memory", *steps[2:]]
+        else:
+            raise
+        raise error.located(Where(".".join(place))) from None
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """What a run on several processors gives: the report, and the kept program as it ran."""
+
+    report: Report
+    execution: Execution
+    graph: PipelineGraph
+
+
+def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> PipelineResult:
+    """Simulate every program at the experiment's level, keep the fastest, price and report it."""
+    experiment = prepared.experiment
+    parts = tuple(_bound(part, activity) for part in prepared.parts)
+    groups = group_tasks(parts, prepared.numbers)
+    simulated = tuple(_simulated(prepared, program, groups) for program in prepared.programs)
+    outcome = PipelineOutcome(
+        parts,
+        groups,
+        prepared.processors,
+        prepared.step,
+        simulated,
+        experiment.workload.batch,
+        message_costs(prepared.processors),
+        _notes(prepared, parts, activity),
+    )
+    report = assemble_pipeline(
+        run_id(prepared, activity),
+        experiment,
+        outcome,
+        provenance(experiment, activity),
+        activity.summary,
+        activity.steps_per_epoch,
+    )
+    kept = simulated[outcome.kept]
+    return PipelineResult(report, kept.execution, kept.graph)
+
+
+def _bound(part: MappedStep, activity: ResolvedActivity) -> MappedStep:
+    """One group's operations with real spikes and masks in their plans."""
+    mapped = tuple(with_activity(item, activity) for item in part.mapped)
+    return MappedStep(part.experiment, part.network, part.machine, part.energy, mapped)
+
+
+def _simulated(
+    prepared: PreparedPipeline, program: PipelineProgram, groups: tuple[GroupTasks, ...]
+) -> SimulatedProgram:
+    processors, simulation = prepared.processors, prepared.experiment.simulation
+    laid_out = pipeline_graph(prepared.step, program, groups, processors)
+    graph, dram, memories, links = laid_out.graph, processors.dram, processors.memories, processors.interconnect
+    if simulation.level == "closed_form":
+        execution = closed_form(graph, dram, memories, links)
+    elif simulation.level == "critical_path":
+        execution = critical_path(graph, dram, memories, links)
+    else:
+        execution = execute(graph, dram, simulation.trace, memories, links)
+    bounds = find_bounds(graph, dram, memories, links)
+    if simulation.level == "event":
+        check_bounds(execution, bounds)
+    _check_costs(laid_out.items, execution)
+    return SimulatedProgram(program, laid_out, execution, bounds)
+
+
+def _check_costs(items: tuple[MappedOperation, ...], execution: Execution) -> None:
+    costs: dict[int, EngineCost] = {}
+    for item, record in zip(items, execution.tasks, strict=True):
+        if id(item) not in costs:
+            costs[id(item)] = item.choice.plan.cost()
+        check_cost(item, costs[id(item)], record.cycles.accounted - record.cycles.stall)
+
+
+def _notes(prepared: PreparedPipeline, parts: tuple[MappedStep, ...], activity: ResolvedActivity) -> tuple[str, ...]:
+    """What is assumed, beyond what engines say of themselves."""
+    found = [note for part in parts for note in assumptions(part, activity)]
+    found.append("programs are made with the cycles of dense operands; every iteration has the same recorded batch")
+    found.append("the input batch lies in the memory of the processors that read it when an iteration starts")
+    if prepared.processors.private:
+        found.append("links: whole tensors are sent; they read and write local memories through ports of their own")
+        if any(link.pj_per_bit is None for link in prepared.experiment.hardware.links):
+            found.append("links without pj_per_bit: their bytes are counted, their energy is not priced")
+    return tuple(found)
+
+
+def run_id(prepared: PreparedPipeline, activity: ResolvedActivity) -> str:
+    """First 16 hex digits of the hash over experiment, activity, model versions and report schema."""
+    versions: dict[str, int] = {}
+    for part in prepared.parts:
+        versions |= model_versions(part)
+    schedule = prepared.experiment.schedule
+    versions = {key: value for key, value in versions.items() if not key.startswith("schedule.")}
+    versions[f"schedule.{schedule.kind}"] = schedule.model_version
+    versions |= {f"link.{link.kind}": link.model_version for link in prepared.experiment.hardware.links}
+    text = (canonical(prepared.experiment), str(activity.digest), repr(dict(sorted(versions.items()))), SCHEMA)
+    return content_hash("\n".join(text))[:16]
