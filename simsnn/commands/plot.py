@@ -6,19 +6,20 @@ from pathlib import Path
 
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.store import find_run
-from simsnn.viz.figures import cycles_figure, density_figure, energy_figure, save, timeline_figure
+from simsnn.viz.figures import cycles_figure, density_figure, energy_figure, pipeline_figure, save, timeline_figure
 
 FIGURES = (
     ("cycles", cycles_figure),
     ("energy", energy_figure),
     ("timeline", timeline_figure),
     ("density", density_figure),
+    ("pipeline", pipeline_figure),
 )
 FORMATS = ("png", "svg", "pdf")
 
 
 def plot_run(name: str, root: Path, output: Path | None, format_: str) -> tuple[Path, ...]:
-    """Draw cycles, energy, timeline and densities; returns the files written."""
+    """Draw cycles, energy, timeline, densities and, where there is one, the pipeline; returns the files written."""
     if format_ not in FORMATS:
         close = nearest(format_, FORMATS)
         raise ConfigError(f"unknown figure format {format_!r}", value=format_, allowed=FORMATS, nearest=close)
@@ -30,6 +31,8 @@ def plot_run(name: str, root: Path, output: Path | None, format_: str) -> tuple[
         raise ConfigError(f"cannot write to {folder}: {error.strerror}", value=str(folder)) from None
     written = []
     for stem, draw in FIGURES:
+        if stem == "pipeline" and run.report.pipeline is None:
+            continue
         path = folder / f"{stem}.{format_}"
         save(draw(run.report), path)
         written.append(path)

@@ -19,6 +19,7 @@ RUNS = Path("results") / "runs"
 REPORT, CONFIG, LAYERS, TIMING = "report.json", "config.resolved.yaml", "layers.csv", "timing.json"
 TRACE, INTERVALS = "trace.json.gz", "trace.npz"
 CYCLES, ENERGY, TIMELINE, DENSITY = "cycles.png", "energy.png", "timeline.png", "density.png"
+PIPELINE = "pipeline.png"
 
 
 class StorageError(SimsnnError):

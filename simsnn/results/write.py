@@ -8,7 +8,7 @@ from pathlib import Path
 from simsnn.api import Result
 from simsnn.config.dump import to_yaml
 from simsnn.results import store
-from simsnn.viz.figures import cycles_figure, density_figure, energy_figure, save, timeline_figure
+from simsnn.viz.figures import cycles_figure, density_figure, energy_figure, pipeline_figure, save, timeline_figure
 from simsnn.viz.perfetto import TraceNames, write_perfetto
 
 
@@ -32,6 +32,8 @@ def write_run(result: Result, root: Path) -> Path:
         save(timeline_figure(report), place / store.TIMELINE)
         if report.activity.rates:
             save(density_figure(report), place / store.DENSITY)
+        if report.pipeline is not None:
+            save(pipeline_figure(report), place / store.PIPELINE)
         if result.execution.trace is not None:
             write_perfetto(result.execution.trace, trace_names(result), place / store.TRACE)
     return folder

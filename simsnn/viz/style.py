@@ -169,6 +169,10 @@ def shortened(label: str, most: int = 32) -> str:
 
 
 def _subtitle(report: Report) -> str:
+    if report.pipeline is not None:
+        run, cycles = report.pipeline, si(report.totals.total_cycles)
+        whole = f"{run.iterations} iterations on {run.processor_count} processors: {cycles} cycles"
+        return f"{whole} at {report.clock_hz / 1e6:g} MHz; {_activity(report)}"
     samples = report.totals.samples
     passes = {task.pass_ for task in report.tasks}
     what = "one forward pass" if passes == {"F"} else "one training step"

@@ -1,0 +1,152 @@
+"""Gantt charts show every job of their window where it ran, what a period is, and fit the page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from simsnn.results.pipeline_report import PipelineReport
+from simsnn.results.report import Report
+from simsnn.viz.gantt import Chart, LinkActivity, pipeline_figure, schedules_figure
+from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, shade, steady_start
+from simsnn.viz.style import Scale, save
+from tests.naive.pipeline_reports import GPIPE, PIPEDREAM, SPIKEPIPE, VGG, Made, make_pipeline
+from tests.naive.reports import make_report
+
+SECTIONS = {made.schedule: make_pipeline(made) for made in (PIPEDREAM, GPIPE, SPIKEPIPE)}
+SHORT = make_pipeline(replace(PIPEDREAM, iterations=4))
+
+
+def report_of(section: PipelineReport) -> Report:
+    return make_report(name="vgg", synthetic=True).model_copy(update={"pipeline": section})
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
+
+
+def bars(axes: Axes, row: int) -> list[tuple[float, float, str]]:
+    """Left, right and colour of the jobs of one row: behind each row's background stand its jobs."""
+    found = axes.collections[2 * row + 1]
+    return [
+        (path.vertices[:, 0].min(), path.vertices[:, 0].max(), to_hex(colour))
+        for path, colour in zip(found.get_paths(), found.get_facecolor(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("window", [None, Window(1_000_000, 1_400_000)])
+@pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS)
+def test_every_job_of_the_window_is_drawn_where_it_ran(section: PipelineReport, window: Window | None) -> None:
+    shown = window or default_window(section)
+    axes = pipeline_figure(report_of(section), window=window).axes[0]
+    scale = Scale.of(shown.end, "cycles").factor
+    for row, processor in enumerate(section.processors):
+        wanted = sorted(
+            (max(job.start_cycle, shown.start) / scale, min(job.end_cycle, shown.end) / scale, shade(job))
+            for job in section.jobs
+            if job.processor == processor.name and job.start_cycle < shown.end and job.end_cycle > shown.start
+        )
+        assert wanted
+        for found, expected in zip(sorted(bars(axes, row)), wanted, strict=True):
+            assert found[:2] == pytest.approx(expected[:2])
+            assert found[2] == expected[2]
+
+
+@pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS)
+def test_one_period_holds_every_task_for_each_iteration_of_it(section: PipelineReport) -> None:
+    """That the run repeats itself means: starts inside any period are one iteration's work."""
+    start, period = steady_start(section), section.period_cycles
+    assert start is not None
+    assert period is not None
+    inside = [job for job in section.jobs if start <= job.start_cycle < start + period]
+    assert len(inside) == len(section.jobs) // section.iterations * (section.period_iterations or 1)
+    assert boundaries(section, default_window(section)) == (start, start + period)
+
+
+def test_without_a_period_the_whole_run_with_the_ends_of_iterations() -> None:
+    assert default_window(SHORT) == Window(0, SHORT.makespan_cycles)
+    found = boundaries(SHORT, default_window(SHORT))
+    assert len(found) == SHORT.iterations
+    assert found[-1] == SHORT.makespan_cycles
+    shown = texts(pipeline_figure(report_of(SHORT)))
+    assert any("dotted: ends of iterations" in text for text in shown)
+    assert not any(text.startswith("period") for text in shown)
+
+
+def test_shades_tell_iterations_apart_and_keep_the_pass() -> None:
+    job = SHORT.jobs[0]
+    colours = [shade(job.model_copy(update={"iteration": number})) for number in range(4)]
+    assert len(set(colours)) == 3
+    assert colours[0] == colours[3] == "#0072b2"
+
+
+def test_labels_name_layer_iteration_and_micro_batch_where_they_fit() -> None:
+    shown = texts(pipeline_figure(report_of(SECTIONS["spikepipe"])))
+    assert any(text.startswith("conv2 F ") for text in shown)
+    assert "period 238,600 cycles" in shown
+    assert "vgg: spikepipe, one period" in shown
+    assert "synthetic activity" in shown
+    assert any(text.startswith("48 iterations on 4 processors: ") for text in shown)
+    flushed = texts(pipeline_figure(report_of(SECTIONS["gpipe"])))
+    assert any(re.fullmatch(r"[FBW]?\d+\.[123]", text) for text in flushed)
+
+
+def test_links_have_rows_of_their_own() -> None:
+    section = SECTIONS["spikepipe"]
+    window = default_window(section)
+    middle = (window.start + window.end) // 2
+    idle = LinkActivity("idle", ((0, 10),))
+    busy = LinkActivity("busy", ((middle, middle + window.cycles // 4), (window.end - 10, window.end + 10)))
+    assert idle.busy(window) == 0
+    assert busy.busy(window) == window.cycles // 4 + 10
+    figure = pipeline_figure(report_of(section), (idle, busy))
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["busy 25%", "idle 0%"]
+    assert "link busy" in texts(figure)
+
+
+def test_schedules_share_a_scale_and_start_with_a_period() -> None:
+    charts = tuple(Chart(name, section) for name, section in SECTIONS.items())
+    figure = schedules_figure("title", "subtitle", "footer", charts)
+    assert all(axes.get_xlim() == pytest.approx((0.0, 386.85)) for axes in figure.axes)
+    for axes, section in zip(figure.axes, SECTIONS.values(), strict=True):
+        assert min(left for left, _, _ in bars(axes, 0)) == 0
+        assert section.period_cycles is not None
+        assert f"period {section.period_cycles:,} cycles" in [text.get_text() for text in axes.texts]
+    shown = texts(figure)
+    assert "spikepipe: 238.6k cycles per iteration, x1.17 the lower bound" in shown
+    assert {"title", "subtitle", "footer", "bubble"} <= set(shown)
+
+
+def test_many_processors_are_cut_and_said() -> None:
+    many = Made("sequential", VGG * 10, tuple((index,) * 4 for index in range(80)), iterations=1)
+    axes = pipeline_figure(report_of(make_pipeline(many))).axes[0]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(labels) == MOST_ROWS
+    assert labels[-1].endswith("(+16)")
+
+
+@pytest.mark.parametrize("section", [*SECTIONS.values(), SHORT], ids=[*SECTIONS, "short"])
+def test_nothing_leaves_the_page(section: PipelineReport) -> None:
+    stacked = schedules_figure("t", "s", "f", (Chart("a", section), Chart("b", SHORT)))
+    for figure in (pipeline_figure(report_of(section)), stacked):
+        box = figure.get_tightbbox()
+        width, height = figure.get_size_inches()
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= 0
+
+
+def test_a_report_without_a_pipeline_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no pipeline section"):
+        pipeline_figure(make_report())
+
+
+def test_equal_reports_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        save(pipeline_figure(report_of(SHORT)), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
