@@ -18,6 +18,9 @@ Distance in periods between a producer u and a consumer v:
 
 and the same with B_l, which for stashed weights must get the version of F_l: the larger D holds for both.
 
+The search of SpikePipe also shifts the periods of processors against each other and leaves idle cycles within
+them (``Layout.moved``); all of this holds for such layouts too.
+
 Dependencies of distance 0 advance in time, or in position where no time passes, so that those within
 one period never form a circle. With ``earliest`` and the message times given, the layout repeated every
 Lambda cycles obeys every dependence: alone on the links, the program needs exactly Lambda cycles per
@@ -94,6 +97,18 @@ class Layout:
         if -1 in position:
             raise ValueError(f"task {position.index(-1)} stands in no order")
         return cls(assignment, tuple(position), tuple(start), tuple(finish), period)
+
+    def moved(self, order: Order, start: tuple[int, ...]) -> Layout:
+        """Same tasks from other cycles on: idle between them, periods of processors shifted against each other.
+
+        ValueError unless every processor still runs one task at a time and repeats after the same period.
+        """
+        finish = tuple(begin + end - old for begin, end, old in zip(start, self.finish, self.start, strict=True))
+        for tasks in order:
+            overlap = any(finish[task] > start[behind] for task, behind in pairwise(tasks))
+            if tasks and (overlap or finish[tasks[-1]] > start[tasks[0]] + self.period_cycles):
+                raise ValueError(f"tasks {tasks} do not fit in a period of {self.period_cycles} cycles")
+        return Layout(self.assignment, self.position, start, finish, self.period_cycles)
 
     def distance(self, source: int, target: int, hop: Hop, message_cycles: int = 0) -> int:
         """Periods that must lie between two tasks, the second of which waits for the first."""
@@ -242,6 +257,22 @@ def unroll(
         If an offset is smaller than a dependence allows.
     """
     layout = Layout.of(step, assignment, order)
+    return unroll_layout(step, name, layout, order, offsets, iterations, weights, hop=hop, messages=messages)
+
+
+def unroll_layout(
+    step: StepGraph,
+    name: str,
+    layout: Layout,
+    order: Order,
+    offsets: tuple[int, ...],
+    iterations: int,
+    weights: Weights,
+    *,
+    hop: Hop,
+    messages: MessageCosts | None = None,
+) -> PipelineProgram:
+    """:func:`unroll` on a layout that stands already."""
     _check_offsets(step, layout, offsets, hop)
     delays = staleness_of(step, layout, offsets, hop, weights, messages or NoLinks())
     periods = iterations + max(offsets, default=0)
@@ -259,7 +290,7 @@ def unroll(
         processors=step.processors,
         iterations=iterations,
         micro_batches=1,
-        assignment=assignment,
+        assignment=layout.assignment,
         order=jobs,
         weights=weights,
         staleness=delays.forward,
