@@ -1,9 +1,10 @@
-"""Routes: what a message crosses, as a tree of hops.
+"""Routes: what a message crosses, as trees of hops.
 
-The tree is the union of the ways to the single destinations, joined where they start alike: a hop
-is crossed once for all destinations behind it as long as every component up to and with it
-multicasts. Behind the first channel that does not, each destination has hops of its own, which may
-cross the same channel again (docs/machines section 7). All hops of a route use one packet size;
+A tree is the union of the ways to several destinations, joined where they start alike: a hop is
+crossed once for all destinations behind it as long as every channel up to and with it belongs to a
+component that multicasts. Where two ways of a tree would go on over the same channel of a component
+that does not, the second destination gets a message of its own from the source, so that a packet
+never enters a channel twice (docs/machines section 7). All hops of a route use one packet size;
 destinations whose ways have different smallest packets are on different routes.
 
 Tests: ``tests/unit/test_interconnect.py``.
@@ -76,32 +77,59 @@ def join_ways(
     Returns
     -------
     tuple of Route
-        One with all destinations whose first channel multicasts, where there are any, and one for each of
-        the others; in the order of their lowest destinations.
+        As few as the rule above allows, by their lowest destinations: each destination is put into the first
+        one that can take it; one whose first channel does not multicast is alone on its route.
     """
-    shared = tuple(way for way in ways if multicast[way[1][0]])
-    groups = ([shared] if shared else []) + [(way,) for way in ways if not multicast[way[1][0]]]
-    groups.sort(key=lambda group: group[0][0])
-    return tuple(Route(source, packet_bytes, _tree(group, multicast)) for group in groups)
-
-
-def _tree(ways: tuple[tuple[int, tuple[int, ...]], ...], multicast: tuple[bool, ...]) -> tuple[Hop, ...]:
-    links: list[int] = []
-    parents: list[int] = []
-    delivers: list[list[int]] = []
-    known: dict[tuple[int, int], int] = {}
+    trees: list[_Tree] = []
     for destination, channels in ways:
-        hop, joined = LOCAL, True
+        shared = multicast[channels[0]]
+        for tree in trees:
+            if shared and tree.takes(channels):
+                break
+        else:
+            tree = _Tree(multicast, open_=shared)
+            trees.append(tree)
+        tree.add(destination, channels)
+    return tuple(Route(source, packet_bytes, tree.hops()) for tree in trees)
+
+
+class _Tree:
+    """A tree that grows by one way after the other."""
+
+    def __init__(self, multicast: tuple[bool, ...], *, open_: bool) -> None:
+        self._multicast = multicast
+        self._open = open_
+        self._links: list[int] = []
+        self._parents: list[int] = []
+        self._delivers: list[list[int]] = []
+        self._known: dict[tuple[int, int], int] = {}
+
+    def takes(self, channels: tuple[int, ...]) -> bool:
+        """Whether a way fits: where it leaves the tree it does so over a channel that the tree does not take there."""
+        hop = LOCAL
         for channel in channels:
-            joined = joined and multicast[channel]
-            found = known.get((hop, channel)) if joined else None
+            found = self._known.get((hop, channel))
             if found is None:
-                found = len(links)
-                links.append(channel)
-                parents.append(hop)
-                delivers.append([])
-                if joined:
-                    known[hop, channel] = found
+                return self._open
+            if not self._multicast[channel]:
+                return False
             hop = found
-        delivers[hop].append(destination)
-    return tuple(Hop(*hop[:2], tuple(hop[2])) for hop in zip(links, parents, delivers, strict=True))
+        return self._open
+
+    def add(self, destination: int, channels: tuple[int, ...]) -> None:
+        """Let a destination have the message behind the last of some channels."""
+        hop = LOCAL
+        for channel in channels:
+            found = self._known.get((hop, channel))
+            if found is None:
+                found = self._known[hop, channel] = len(self._links)
+                self._links.append(channel)
+                self._parents.append(hop)
+                self._delivers.append([])
+            hop = found
+        self._delivers[hop].append(destination)
+
+    def hops(self) -> tuple[Hop, ...]:
+        """Parents before children."""
+        rows = zip(self._links, self._parents, self._delivers, strict=True)
+        return tuple(Hop(link, parent, tuple(ends)) for link, parent, ends in rows)

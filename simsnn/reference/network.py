@@ -44,13 +44,7 @@ def run_network(
     sent: Integers,
     trigger: Integers,
     delay: Integers,
-    hop_message: Integers,
-    hop_link: Integers,
-    hop_parent: Integers,
-    hop_requester: Integers,
-    hop_service: Integers,
-    hop_latency: Integers,
-    hop_packets: Integers,
+    hop_table: Integers,
     links: int,
     requesters: int,
 ) -> tuple[Integers, Integers, Integers, Integers, Integers]:
@@ -63,8 +57,8 @@ def run_network(
     trigger, delay : (messages,) int64
         Hop whose end sends the message, -1 for none, and the cycles in between. Of messages that are sent
         in one cycle the lower number is sent first.
-    hop_message, hop_link, hop_parent, hop_requester, hop_service, hop_latency, hop_packets : (hops,) int64
-        Hops of all messages, parents (-1 for none) before children: message, channel, hop that feeds it,
+    hop_table : (hops, 7) int64
+        Hops of all messages, parents before children: message, channel, hop that feeds it (-1 for none),
         requester of the channel, cycles per packet, latency, packets.
     links, requesters : int
         Numbers of channels and of requesters per channel.
@@ -81,7 +75,14 @@ def run_network(
         Most packets that waited at once, after those of a cycle came and before its grants, in one queue that
         another channel feeds.
     """
-    hops = hop_link.shape[0]
+    hops = hop_table.shape[0]
+    hop_message, hop_link, hop_parent, hop_requester = (
+        hop_table[:, 0],
+        hop_table[:, 1],
+        hop_table[:, 2],
+        hop_table[:, 3],
+    )
+    hop_service, hop_latency, hop_packets = hop_table[:, 4], hop_table[:, 5], hop_table[:, 6]
     first = np.zeros(hops + 1, dtype=np.int64)
     for hop in range(hops):
         first[hop + 1] = first[hop] + hop_packets[hop]

@@ -170,7 +170,7 @@ def step(case: Case) -> Traffic:
         np.array(sent, np.int64),
         np.array(triggers, np.int64),
         np.array([s.delay for s in case.sendings], np.int64),
-        *hops.columns(),
+        np.array(hops.rows, np.int64),
         len(interconnect.links),
         len(interconnect.processors) + len(interconnect.links),
     )
@@ -207,10 +207,6 @@ class _Hops:
             self.bytes.append((hop.link, message.bytes))
             for destination in hop.delivers:
                 self.delivering[message.id, destination] = base + number
-
-    def columns(self) -> tuple[NDArray[np.int64], ...]:
-        """Message, channel, parent, requester, service, latency, packets."""
-        return tuple(np.array(column, np.int64) for column in zip(*self.rows, strict=True))
 
 
 def compare_case(case: Case) -> int:
