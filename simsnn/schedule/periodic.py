@@ -13,10 +13,12 @@ Distance in periods between a producer u and a consumer v:
                                    0 would let v start together with u
     other processor, slot          1
 
-    sigma(v) = max over the tensors u -> v of sigma(u) + distance(u, v), least 0       (least fixpoint)
-    D(l)     = max(0, sigma(U_l) + distance(U_l, F_l) - sigma(F_l) - 1)
+    sigma(v)   = max over the tensors u -> v of sigma(u) + distance(u, v), least 0     (least fixpoint)
+    sigma(B_l) >= sigma(F_l) + distance(U_l, B_l) - distance(U_l, F_l)
+    D(l)       = max(0, sigma(U_l) + distance(U_l, F_l) - sigma(F_l) - 1)              (the same with B_l)
 
-and the same with B_l, which for stashed weights must get the version of F_l: the larger D holds for both.
+The second line lets weights that F_l reads get to B_l as well, wherever that is: so the backward
+pass never reads older weights than the forward pass, and with stashed weights it has the same.
 
 The search of SpikePipe also shifts the periods of processors against each other and leaves idle cycles within
 them (``Layout.moved``); all of this holds for such layouts too.
@@ -176,14 +178,27 @@ def derive_offsets(
 def offsets_of(step: StepGraph, layout: Layout, hop: Hop, messages: MessageCosts) -> tuple[int, ...]:
     """:func:`derive_offsets` on a layout that stands already."""
     offsets = [0] * len(step.tasks)
-    # edges are sorted by source and lead forward, so one pass reaches the fixpoint
+    later = [0] * len(step.tasks)
+    forward = list(range(len(step.tasks)))
+    for layer in step.layers:
+        if layer.backward_reads_weights:
+            there = _distance(layout, layer.update, layer.backward, hop, messages, layer.weight_bytes)
+            here = _distance(layout, layer.update, layer.forward, hop, messages, layer.weight_bytes)
+            later[layer.backward], forward[layer.backward] = there - here, layer.forward
+    # edges are sorted by source and lead forward: when one is met, its source has all of its own
     for edge in step.edges:
-        here, there = layout.assignment[edge.source], layout.assignment[edge.target]
-        cycles = messages.alone_cycles(here, there, edge.bytes) if here != there else 0
-        least = offsets[edge.source] + layout.distance(edge.source, edge.target, hop, cycles)
-        if least > offsets[edge.target]:
-            offsets[edge.target] = least
+        source, target = edge.source, edge.target
+        offsets[source] = max(offsets[source], offsets[forward[source]] + later[source])
+        least = offsets[source] + _distance(layout, source, target, hop, messages, edge.bytes)
+        if least > offsets[target]:
+            offsets[target] = least
     return tuple(offsets)
+
+
+def _distance(layout: Layout, source: int, target: int, hop: Hop, messages: MessageCosts, size: int) -> int:
+    here, there = layout.assignment[source], layout.assignment[target]
+    cycles = messages.alone_cycles(here, there, size) if here != there else 0
+    return layout.distance(source, target, hop, cycles)
 
 
 def staleness(
@@ -207,20 +222,15 @@ def staleness_of(
     """:func:`staleness` on a layout that stands already."""
 
     def behind(update: int, reader: int, size: int) -> int:
-        here, there = layout.assignment[update], layout.assignment[reader]
-        cycles = messages.alone_cycles(here, there, size) if here != there else 0
-        return max(0, offsets[update] + layout.distance(update, reader, hop, cycles) - offsets[reader] - 1)
+        distance = _distance(layout, update, reader, hop, messages, size)
+        return max(0, offsets[update] + distance - offsets[reader] - 1)
 
     forward = tuple(behind(layer.update, layer.forward, layer.weight_bytes) for layer in step.layers)
     backward = tuple(
         behind(layer.update, layer.backward, layer.weight_bytes) if layer.backward_reads_weights else delay
         for layer, delay in zip(step.layers, forward, strict=True)
     )
-    if weights is Weights.LATEST:
-        return Staleness(forward, backward)
-    # one version for both: the later of the two to have it decides
-    both = tuple(max(pair) for pair in zip(forward, backward, strict=True))
-    return Staleness(both, both)
+    return Staleness(forward, forward if weights is Weights.STASHED else backward)
 
 
 def depth(step: StepGraph, offsets: tuple[int, ...], weights: Weights) -> Depth:

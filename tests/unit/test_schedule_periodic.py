@@ -127,15 +127,12 @@ def test_the_layout_repeated_obeys_every_dependence_and_no_smaller_delay_does(se
         assert slack(*need) >= 0
     for number, layer in enumerate(step.layers):
         readers = [(layer.forward, found.forward[number])]
-        if layer.backward_reads_weights:
+        if layer.backward_reads_weights and weights is Weights.LATEST:
             readers.append((layer.backward, found.backward[number]))
-        if weights is Weights.STASHED:
-            tight = [min(slack(layer.update, reader, delay, layer.weight_bytes) for reader, delay in readers)]
-        else:
-            tight = [slack(layer.update, reader, delay, layer.weight_bytes) for reader, delay in readers]
-        for (_, delay), left in zip(readers, tight, strict=False):
+            assert found.backward[number] <= found.forward[number]
+        for reader, delay in readers:
             # one update less, and the reader would start before the weights are there (or with U, at no cycles)
-            assert delay == 0 or left <= 0
+            assert delay == 0 or slack(layer.update, reader, delay, layer.weight_bytes) <= 0
 
 
 @pytest.mark.parametrize("hop", Hop)
