@@ -1,7 +1,9 @@
 """Chrome trace JSON (gzip) of a run, for ui.perfetto.dev.
 
 One track per resource; counters of the bytes that each channel carries per bucket of cycles and of
-the bytes in each SRAM; arrows along the chunk edges. One microsecond shown is one cycle, so every
+the bytes in each SRAM; arrows along chunk edges, messages and, where they are given, dependencies between tasks.
+A machine with processors has a group of tracks for each of them, its local memory and SRAMs among them, and one for
+the links. One microsecond shown is one cycle, so every
 number in the file is an integer; the metadata gives the clock. Large traces are joined until they
 fit, and the metadata says how. Equal traces give equal bytes: no time stamp, keys in order.
 
@@ -19,18 +21,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsnn.schedule.graph import Event
 from simsnn.sim.trace import Counter, Kind, Trace
+from simsnn.viz.arrows import arrow_events
 from simsnn.viz.slices import MIXED, Slices, draw_slices
 
 MAX_EVENTS = 100_000
 """Slices, and arrows, that one file holds at most."""
 
-BUCKETS = 1_000
-"""Points of a counter at most."""
+BUCKETS, _FEWEST_BUCKETS = 1_000, 20
+"""Points of a counter at most; fewer, but not below the second, where all counters together exceed the limit."""
 
-_ENGINES, _CHANNELS, _SRAMS = 1, 2, 3
+_ENGINES, _CHANNELS, _SRAMS, _LINKS, _FIRST_PROCESSOR = 1, 2, 3, 4, 10
+SHARED = -1
+"""Processor of a channel or SRAM that belongs to none."""
+
 Json = dict[str, object]
+NO_DEPENDENCIES: NDArray[np.int32] = np.zeros((0, 2), np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,14 @@ class TraceNames:
         Names by number.
     clock_hz : int
         Base clock.
+    links : tuple of str
+        Names of the directed channels of the links.
+    messages : tuple of str
+        What each message carries; without them a link's slices have the names of the sending tasks.
+    processors : tuple of str
+        Names; empty on a machine without.
+    engine_processors, channel_processors, sram_processors : tuple of int
+        Processor of each engine, channel and SRAM, ``SHARED`` for what belongs to none.
     """
 
     engines: tuple[str, ...]
@@ -50,9 +64,58 @@ class TraceNames:
     srams: tuple[str, ...]
     tasks: tuple[str, ...]
     clock_hz: int
+    links: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+    processors: tuple[str, ...] = ()
+    engine_processors: tuple[int, ...] = ()
+    channel_processors: tuple[int, ...] = ()
+    sram_processors: tuple[int, ...] = ()
+
+    def check(self, trace: Trace) -> None:
+        """Check that everything has a name, and a processor where there are processors.
+
+        Raises
+        ------
+        ValueError
+            If something has none.
+        """
+        counts = (trace.engines, trace.channels, trace.srams, trace.links)
+        if (len(self.engines), len(self.channels), len(self.srams), len(self.links)) != counts:
+            raise ValueError(f"names for {counts} engines, channels, SRAMs and links are needed: {self}")
+        owners = (self.engine_processors, self.channel_processors, self.sram_processors)
+        if self.processors and tuple(map(len, owners)) != counts[:3]:
+            raise ValueError(f"processors for {counts[:3]} engines, channels and SRAMs are needed: {self}")
+
+    def process(self, resource: int) -> int:
+        """Process that holds the track of an engine, channel or link."""
+        engines, channels = len(self.engines), len(self.channels)
+        if resource < engines:
+            return self._of(self.engine_processors, resource, _ENGINES)
+        if resource < engines + channels:
+            return self._of(self.channel_processors, resource - engines, _CHANNELS)
+        return _LINKS
+
+    def sram_process(self, sram: int) -> int:
+        """Process that holds the counter of an SRAM."""
+        return self._of(self.sram_processors, sram, _SRAMS)
+
+    def _of(self, owners: tuple[int, ...], number: int, otherwise: int) -> int:
+        owner = owners[number] if self.processors else SHARED
+        return otherwise if owner == SHARED else _FIRST_PROCESSOR + owner
+
+    def short(self, name: str, process: int) -> str:
+        """Name within its processor: ``array0`` for ``core0.array0``."""
+        owner = process - _FIRST_PROCESSOR
+        return name.removeprefix(f"{self.processors[owner]}.") if owner >= 0 else name
 
 
-def write_perfetto(trace: Trace, names: TraceNames, path: Path, max_events: int = MAX_EVENTS) -> None:
+def write_perfetto(
+    trace: Trace,
+    names: TraceNames,
+    path: Path,
+    max_events: int = MAX_EVENTS,
+    dependencies: NDArray[np.int32] = NO_DEPENDENCIES,
+) -> None:
     """Write a trace as gzip-compressed Chrome trace JSON.
 
     Parameters
@@ -60,24 +123,25 @@ def write_perfetto(trace: Trace, names: TraceNames, path: Path, max_events: int 
     trace : Trace
         What to show.
     names : TraceNames
-        One name per engine, channel, SRAM and task of the trace.
+        One name per engine, channel, SRAM, link and task of the trace.
     path : Path
         File to write, ``trace.json.gz``.
     max_events : int
-        Most slices, and most arrows, that are written.
+        Most slices, and most arrows, that are written; counters get coarser to keep to it too.
+    dependencies : ndarray of int32, shape (n, 2)
+        Tasks and the tasks that wait for all of them, for more arrows.
 
     Raises
     ------
     ValueError
         If a name is missing, or there are more resources than ``max_events``.
     """
-    counts = (trace.engines, trace.channels, trace.srams)
-    if (len(names.engines), len(names.channels), len(names.srams)) != counts:
-        raise ValueError(f"names for {counts} engines, channels and SRAMs are needed: {names}")
+    names.check(trace)
     slices = draw_slices(trace.intervals, max_events)
-    flows, shown = _flows(trace, max_events)
-    events = [*_tracks(names), *_slice_events(trace, names, slices), *flows]
-    events += [*_channel_counters(trace, names), *_sram_counters(trace, names)]
+    arrows, shown = arrow_events(trace, dependencies, lambda r: (names.process(r), r), max_events)
+    buckets = max(_FEWEST_BUCKETS, min(BUCKETS, max_events // max(1, trace.channels + trace.srams)))
+    events = [*_tracks(names), *_slice_events(names, slices), *arrows]
+    events += [*_channel_counters(trace, names, buckets), *_sram_counters(trace, names, buckets)]
     document = {
         "displayTimeUnit": "ns",
         "metadata": {
@@ -89,6 +153,8 @@ def write_perfetto(trace: Trace, names: TraceNames, path: Path, max_events: int 
             "slices": len(slices.rows),
             "joining": slices.joining,
             "edges": len(trace.edges),
+            "messages": len(trace.flows),
+            "dependencies": len(dependencies),
             "arrows": shown,
         },
         "traceEvents": events,
@@ -100,77 +166,41 @@ def write_perfetto(trace: Trace, names: TraceNames, path: Path, max_events: int 
 
 
 def _tracks(names: TraceNames) -> Iterator[Json]:
-    for process, title in ((_ENGINES, "engines"), (_CHANNELS, "memory and links"), (_SRAMS, "SRAM")):
-        yield {"ph": "M", "name": "process_name", "pid": process, "args": {"name": title}}
-        yield {"ph": "M", "name": "process_sort_index", "pid": process, "args": {"sort_index": process}}
-    for process, first, group in ((_ENGINES, 0, names.engines), (_CHANNELS, len(names.engines), names.channels)):
-        for thread, name in enumerate(group, start=first):
-            yield {"ph": "M", "name": "thread_name", "pid": process, "tid": thread, "args": {"name": name}}
+    """Names of the processes that hold something, processors first, and of their tracks."""
+    resources = (*names.engines, *names.channels, *names.links)
+    held = {names.process(resource) for resource in range(len(resources))}
+    held |= {names.sram_process(sram) for sram in range(len(names.srams))}
+    titles = {_FIRST_PROCESSOR + number: name for number, name in enumerate(names.processors)}
+    memories = "shared memory" if names.processors else "memory and links"
+    titles |= {_ENGINES: "engines", _CHANNELS: memories, _SRAMS: "SRAM", _LINKS: "links"}
+    for order, process in enumerate((p for p in titles if p in held), start=1):
+        yield {"ph": "M", "name": "process_name", "pid": process, "args": {"name": titles[process]}}
+        yield {"ph": "M", "name": "process_sort_index", "pid": process, "args": {"sort_index": order}}
+    for resource, name in enumerate(resources):
+        process = names.process(resource)
+        track: Json = {"ph": "M", "name": "thread_name", "pid": process, "tid": resource}
+        yield {**track, "args": {"name": names.short(name, process)}}
 
 
-def _place(trace: Trace, resource: int) -> tuple[int, int]:
-    return (_ENGINES if resource < trace.engines else _CHANNELS, resource)
-
-
-def _slice_events(trace: Trace, names: TraceNames, slices: Slices) -> Iterator[Json]:
+def _slice_events(names: TraceNames, slices: Slices) -> Iterator[Json]:
     for start, end, task, chunk, resource, kind, size, joined, stalled in slices.rows.tolist():
-        process, thread = _place(trace, resource)
         label = "several tasks" if task == MIXED else names.tasks[task]
-        what = "mixed" if kind == MIXED else Kind(kind).name.lower()
+        if kind == Kind.SEND and task != MIXED and names.messages:
+            label = f"{names.messages[chunk]} of {label}"
         yield {
             "ph": "X",
             "ts": start,
             "dur": end - start,
-            "pid": process,
-            "tid": thread,
+            "pid": names.process(resource),
+            "tid": resource,
             "name": f"stall: {label}" if kind == Kind.STALL else label,
-            "cat": what,
+            "cat": "mixed" if kind == MIXED else Kind(kind).name.lower(),
             "args": {"first_chunk": chunk, "joined": joined, "stalled_cycles": stalled, "bytes": size},
         }
 
 
-def _flows(trace: Trace, limit: int) -> tuple[list[Json], int]:
-    """Arrows of evenly picked edges between intervals that exist, and how many."""
-    step = max(1, -(-len(trace.edges) // limit))
-    first, last = _interval_index(trace)
-    events: list[Json] = []
-    for task, chunk, to_task, to_chunk, event, holds_load in trace.edges[::step].tolist():
-        source = last.get((task, chunk, Kind.STORE)) if event == Event.STORED else None
-        source = last.get((task, chunk, Kind.COMPUTE)) if source is None else source
-        target = first.get((to_task, to_chunk, Kind.LOAD)) if holds_load else None
-        target = first.get((to_task, to_chunk, Kind.COMPUTE)) if target is None else target
-        if source is None or target is None:
-            continue
-        identity: Json = {"name": Event(event).name.lower(), "cat": "edge", "id": len(events) // 2}
-        for phase, row, moment in (("s", source, "end"), ("f", target, "start")):
-            process, thread = _place(trace, int(trace.intervals["resource"][row]))
-            # An arrow leaves within the producer's last cycle: at its end another slice may begin.
-            time = int(trace.intervals[moment][row]) - (phase == "s")
-            time = max(time, int(trace.intervals["start"][row]))
-            events.append({**identity, "ph": phase, "ts": time, "pid": process, "tid": thread, "bp": "e"})
-    return events, len(events) // 2
-
-
-Index = dict[tuple[int, int, int], int]
-
-
-def _interval_index(trace: Trace) -> tuple[Index, Index]:
-    """First and last interval of every (task, chunk, kind), if there is any arrow to draw."""
-    first: Index = {}
-    last: Index = {}
-    if not len(trace.edges):
-        return first, last
-    rows = trace.intervals
-    order = np.argsort(rows["start"], kind="stable")
-    keys = zip(rows["task"][order].tolist(), rows["chunk"][order].tolist(), rows["kind"][order].tolist(), strict=True)
-    for position, key in zip(order.tolist(), keys, strict=True):
-        first.setdefault(key, position)
-        last[key] = position
-    return first, last
-
-
-def _bucket_cycles(trace: Trace) -> int:
-    return trace.makespan_cycles // BUCKETS + 1
+def _bucket_cycles(trace: Trace, buckets: int) -> int:
+    return trace.makespan_cycles // buckets + 1
 
 
 def channel_bytes(trace: Trace, channel: int, bucket_cycles: int) -> NDArray[np.int64]:
@@ -197,28 +227,30 @@ def channel_bytes(trace: Trace, channel: int, bucket_cycles: int) -> NDArray[np.
     return np.diff(carried, prepend=0).astype(np.int64)
 
 
-def _channel_counters(trace: Trace, names: TraceNames) -> Iterator[Json]:
-    width = _bucket_cycles(trace)
+def _channel_counters(trace: Trace, names: TraceNames, buckets: int) -> Iterator[Json]:
+    width = _bucket_cycles(trace, buckets)
     for channel, name in enumerate(names.channels):
-        title = f"{name}: bytes per {width} cycles"
+        process = names.process(trace.engines + channel)
+        title = f"{names.short(name, process)}: bytes per {width} cycles"
         for position, value in enumerate(channel_bytes(trace, channel, width).tolist()):
-            yield {"ph": "C", "name": title, "pid": _CHANNELS, "ts": position * width, "args": {"bytes": value}}
+            yield {"ph": "C", "name": title, "pid": process, "ts": position * width, "args": {"bytes": value}}
 
 
-def _sram_counters(trace: Trace, names: TraceNames) -> Iterator[Json]:
+def _sram_counters(trace: Trace, names: TraceNames, buckets: int) -> Iterator[Json]:
     for sram, name in enumerate(names.srams):
-        counter = thin(trace.live_bytes(sram), _bucket_cycles(trace))
-        title = f"{name}: bytes in flight"
+        counter = thin(trace.live_bytes(sram), _bucket_cycles(trace, buckets), buckets)
+        process = names.sram_process(sram)
+        title = f"{names.short(name, process)}: bytes in flight"
         for time, value in zip(counter.times.tolist(), counter.values.tolist(), strict=True):
-            yield {"ph": "C", "name": title, "pid": _SRAMS, "ts": time, "args": {"bytes": value}}
+            yield {"ph": "C", "name": title, "pid": process, "ts": time, "args": {"bytes": value}}
 
 
-def thin(counter: Counter, bucket_cycles: int) -> Counter:
+def thin(counter: Counter, bucket_cycles: int, most: int = BUCKETS) -> Counter:
     """One step per bucket of cycles, the largest value that the counter has in it.
 
     A counter of few steps stays as it is. No peak is lost, and no value outlives its bucket.
     """
-    if len(counter.times) <= BUCKETS:
+    if len(counter.times) <= most:
         return counter
     bucket = counter.times // bucket_cycles
     starts = np.arange(bucket[0], bucket[-1] + 1)

@@ -21,6 +21,8 @@ from simsnn.results.prefix import percent
 from simsnn.results.report import Report, TaskRow
 from simsnn.sim.trace import Kind, Trace
 from simsnn.viz.bars import fits
+from simsnn.viz.gantt import pipeline_figure
+from simsnn.viz.gantt_rows import Window as Shown
 from simsnn.viz.legend import draw_legend, legend_inches
 from simsnn.viz.style import INK, PASS_COLOURS, PASS_NAMES, Panel, Scale, page, style
 
@@ -45,7 +47,9 @@ class Window:
 
 @style()
 def timeline_figure(report: Report, trace: Trace | None = None) -> Figure:
-    """Draw the engines' tasks over time, coloured by pass, stalls hatched.
+    """Draw the engines' tasks over time, coloured by pass, stalls hatched; of a pipelined run its jobs.
+
+    Rows of a pipelined report are sums over iterations, which no box can show; its jobs say when what ran.
 
     Parameters
     ----------
@@ -60,6 +64,8 @@ def timeline_figure(report: Report, trace: Trace | None = None) -> Figure:
     ValueError
         If the trace names tasks that the report does not have.
     """
+    if report.pipeline is not None:
+        return pipeline_figure(report, window=Shown(0, report.pipeline.makespan_cycles))
     if trace is not None and len(trace.intervals) and int(trace.intervals["task"].max()) >= len(report.tasks):
         raise ValueError(f"trace of {int(trace.intervals['task'].max()) + 1} tasks, report of {len(report.tasks)}")
     ends = [task.end_cycle for task in report.tasks] + ([trace.makespan_cycles] if trace is not None else [])
