@@ -17,9 +17,12 @@ from simsnn.schedule.layerpipe import LayerPipe
 from simsnn.schedule.one_f_one_b import OneFOneB
 from simsnn.schedule.pipedream import PipeDream
 from simsnn.schedule.sequential import Sequential
+from simsnn.schedule.spikepipe import SpikePipe
 from simsnn.schedule.step_by_step import StepByStep
 
-Schedule = LayerByLayer | StepByStep | EnginePipeline | Sequential | GPipe | OneFOneB | PipeDream | LayerPipe
+Schedule = (
+    LayerByLayer | StepByStep | EnginePipeline | Sequential | GPipe | OneFOneB | PipeDream | LayerPipe | SpikePipe
+)
 
 ScheduleConfig = Annotated[Schedule, Field(discriminator="kind")]
 """Any schedule, as a file describes it."""
