@@ -14,6 +14,7 @@ from benchmarks.bench_quickstart import quickstart_cold_activity, quickstart_mem
 from benchmarks.bench_reference import reference_systolic
 from benchmarks.bench_scalesim import scalesim_ratio
 from benchmarks.bench_spike_gemm import spike_gemm
+from benchmarks.bench_spikepipe_scheduler import spikepipe_scheduler
 from benchmarks.measurement import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -34,4 +35,5 @@ BENCHMARKS: dict[str, Benchmark] = {
     "dual_sparse_counting": dual_sparse_counting,
     "h2learn_step": h2learn_step,
     "h2learn_memory": h2learn_memory,
+    "spikepipe_scheduler": spikepipe_scheduler,
 }
