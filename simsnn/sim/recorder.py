@@ -17,7 +17,7 @@ from simsnn.sim.wait import Wait
 _LOAD, _COMPUTE, _STALL, _STORE, _SEND = (int(kind) for kind in Kind)
 
 Stretch = tuple[int, int, int, int, int]
-"""Busy stretch of a link: (link, start, end, message, bytes)."""
+"""Stretch of use of a link: (link, start, end, message or -1 where several take turns, bytes)."""
 
 
 class Recorder:
@@ -126,10 +126,11 @@ class Recorder:
         return rows
 
     def _send(self, stretches: Iterable[Stretch]) -> None:
-        """Show when links are busy, for the task whose result a message carries."""
+        """Show when links are busy, for the task whose result a message carries; -1 where several take turns."""
         messages, first = self._program.graph.messages, self._engines + len(self._program.channels)
         for link, start, end, message, size_bytes in stretches:
-            self._rows += (start, end, messages[message].after, message, first + link, _SEND, size_bytes)
+            task = messages[message].after if message >= 0 else message
+            self._rows += (start, end, task, message, first + link, _SEND, size_bytes)
 
 
 def channel_uses(program: Program) -> tuple[ChannelUse, ...]:

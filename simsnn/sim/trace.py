@@ -4,7 +4,7 @@ Resources are numbered: engines first, in the order of the graph, then channels 
 memories), then links (directed channels of the interconnect). Each does one thing at a time, so
 intervals of one resource never overlap; :meth:`Trace.check` proves it. An engine's intervals are
 compute and stall and tile each of its tasks; a channel's are the occupancies of loads and stores,
-a link's the stretches in which packets of one message hold it, latency left out.
+a link's the stretches in which it carries one message, or several in turn, latency left out.
 
 Tests: ``tests/unit/test_trace.py``.
 """
@@ -48,7 +48,8 @@ INTERVALS = np.dtype(
     ]
 )
 """Cycles start <= t < end; ``bytes`` is 0 for compute and stall. A SEND belongs to the task whose
-result the message carries, and names the message in place of a chunk."""
+result the message carries, and names the message in place of a chunk; both are -1 where several
+messages take turns. It may contain pauses for packets that come late: ``LinkUse`` has the busy cycles."""
 
 EDGES = np.dtype(
     [
