@@ -80,8 +80,15 @@ class PreparedPipeline:
     programs: tuple[PipelineProgram, ...]
 
 
-def prepare_pipeline(experiment: ExperimentConfig) -> PreparedPipeline:
+def prepare_pipeline(experiment: ExperimentConfig, known: tuple[MappedStep, ...] | None = None) -> PreparedPipeline:
     """Map, schedule and check.
+
+    Parameters
+    ----------
+    experiment : ExperimentConfig
+        What to run.
+    known : tuple of MappedStep or None
+        Mapped operations of another experiment that differs in the number of processors, the links or the schedule alone.
 
     Raises
     ------
@@ -95,7 +102,8 @@ def prepare_pipeline(experiment: ExperimentConfig) -> PreparedPipeline:
     processors = Processors.build(experiment.hardware)
     samples = experiment.workload.batch // schedule.micro_batches
     numbers = TaskNumbers.of(network, samples)
-    parts = tuple(_part(experiment, network, group, numbers) for group in range(len(experiment.hardware.processors)))
+    groups = range(len(experiment.hardware.processors))
+    parts = known or tuple(_part(experiment, network, group, numbers) for group in groups)
     step = step_graph(group_tasks(parts, numbers), processors.group)
     programs = schedule.programs(step, message_costs(processors))
     for program in programs:

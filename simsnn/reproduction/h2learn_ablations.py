@@ -12,13 +12,13 @@ from simsnn.activities import resolve_activity
 from simsnn.api import load, simulate
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.costs import Observed
+from simsnn.preparation import build_experiment_network
 from simsnn.reproduction.h2learn_runs import NETWORKS, Trained, full_scale
 from simsnn.reproduction.outcome import Claim, Standing, Table
 from simsnn.reproduction.stages import Stages
 from simsnn.results.engine_summary import EngineSummary, engine_summaries
 from simsnn.results.report import Report
 from simsnn.schedule.layer_by_layer import LayerByLayer
-from simsnn.preparation import build_experiment_network
 from simsnn.workload.activity import Activity, ChainPoint
 
 BATCH = 16

@@ -10,6 +10,7 @@ from simsnn.costs import Observed
 from simsnn.reference.lut import LutMachine, run_lut_forward
 from simsnn.reproduction.h2learn_runs import Measured
 from simsnn.reproduction.outcome import Claim, Standing
+from simsnn.simulation import Prepared
 from simsnn.validation.checks import checks
 from simsnn.workload.operation import GemmOperation, Pass
 from simsnn.workload.product_activity import ProductActivity
@@ -65,7 +66,9 @@ def table_claims(seed: int) -> tuple[Claim, ...]:
 def dense_claim(each: Measured) -> Claim:
     """Backward products with masks of ones, against the dense count: one MAC per tap that exists, and its cycles."""
     wrong, products = 0, 0
-    for item in each.result.prepared.mapped:
+    prepared = each.result.prepared
+    assert isinstance(prepared, Prepared)  # a machine without processors
+    for item in prepared.mapped:
         operation = item.operation
         if not isinstance(operation, GemmOperation) or operation.pass_ is not Pass.B or operation.geometry is None:
             continue

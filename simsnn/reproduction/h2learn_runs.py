@@ -14,10 +14,10 @@ from simsnn.api import Result, load, simulate
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.engines.gpu import GpuColumn, GpuEstimate, GpuPrecision, gpu_estimates
 from simsnn.engines.gpu_table import gpu_specs
+from simsnn.preparation import build_experiment_network, step_operations
 from simsnn.reproduction.stages import Stages
 from simsnn.results.report import Report
 from simsnn.schedule.layer_by_layer import LayerByLayer
-from simsnn.preparation import build_experiment_network, step_operations
 from simsnn.workload.activity import Activity
 from simsnn.workload.operation import Operation
 from simsnn.workload.synthetic_config import SyntheticConfig
