@@ -21,11 +21,13 @@ NONE = -1
 NEVER = 2**62
 """A cycle that no simulation reaches."""
 
-FREE, LAST, FIRST, PENDING, UNKNOWN, LATENCY, BUSY, PACKETS, BYTES, PEAK, OPEN = range(11)
+FREE, LAST, FIRST, PENDING, UNKNOWN, LATENCY, BUSY, PACKETS, BYTES, PEAK = range(10)
 """Channels: idle from, queue granted last, first queue of the ring, queues with packets to come, packets to
-come that have not arrived, latency, occupied cycles, packets and bytes carried, most packets that waited in
-one queue, row of the open stretch."""
-LINK_FIELDS = 11
+come that have not arrived, latency, occupied cycles, packets and bytes carried, longest queue behind a channel."""
+
+OPEN_STREAM, OPEN_START, OPEN_END, OPEN_COUNT, OPEN_BYTES, ROW = range(10, 16)
+"""Channels, their last packets of one stream: which, from, to, how many, bytes; last row of the stretches."""
+LINK_FIELDS = 16
 
 LINK, KEY, AFTER, HEAD, TAIL, REMAINING, GRANTED, GONE, GONE_TAIL, DEPARTED, FED = range(11)
 """Queues: channel, requester, next in the ring, first and last run, packets to come, packets granted, first and
@@ -36,10 +38,11 @@ STREAM, START, STEP, TOTAL, USED, NEXT = range(6)
 """Runs: stream, arrival of the first packet, distance of arrivals, packets, those granted, next run."""
 RUN_FIELDS = 6
 
-QUEUE, SERVICE, LEFT, CHILD, SIBLING, PARENT, DELIVERS, OWNER, SIZE, REST, DONE, BOUND = range(12)
+QUEUE, SERVICE, LEFT, CHILD, SIBLING, PARENT, DELIVERS, OWNER, SIZE, REST, DONE, BOUND, ALL = range(13)
 """Streams: queue, cycles per packet, packets not granted, first child, next child of the parent, parent, whether
-a destination is here, message, bytes of a packet and of the last one, when all of it was through, lower bound."""
-STREAM_FIELDS = 12
+a destination is here, message, bytes of a packet and of the last one, when all of it was through, lower bound,
+packets."""
+STREAM_FIELDS = 13
 
 BASE, STREAMS, UNDONE, NAME, PLACE = range(5)
 """Messages: first stream, streams, those not done, id, place in the list of those under way."""
@@ -51,6 +54,8 @@ COUNTERS = 6
 
 STRETCH_LINK, STRETCH_START, STRETCH_END, STRETCH_MESSAGE, STRETCH_BYTES = range(5)
 STRETCH_FIELDS = 5
+LONG_STRETCH = 8
+"""Packets in a row of one message that are shown as a stretch of it, even where it takes turns with others."""
 
 
 @jit
@@ -168,28 +173,29 @@ def most_waiting(
 
 
 @jit
-def add_stretch(
-    links: Integers,
-    stretches: Integers,
-    counters: Integers,
-    link: int,
-    start: int,
-    end: int,
-    message: int,
-    size_bytes: int,
-) -> None:
-    """Occupied time: it joins the stretch before if that is of the same message, or of several without a gap."""
-    row = links[link, OPEN]
-    same = row != NONE and stretches[row, STRETCH_MESSAGE] == message
-    if same and (message != NONE or stretches[row, STRETCH_END] == start):
-        stretches[row, STRETCH_END] = end
-        stretches[row, STRETCH_BYTES] += size_bytes
-        return
-    row = counters[STRETCHES]
-    counters[STRETCHES] += 1
-    links[link, OPEN] = row
+def close_stretch(
+    links: Integers, streams: Integers, messages: Integers, stretches: Integers, row: int, link: int
+) -> int:
+    links: Integers, streams: Integers, messages: Integers, stretches: Integers, row: int, link: int
+) -> int:
+    """Book the last packets of one stream on a channel, in row ``row`` of the stretches; returns the next free row.
+
+    A message whose packets pass in one go has a stretch, and so have ``LONG_STRETCH`` or more packets in a row
+    of one message. Fewer are of several messages that take turns, in one stretch as long as they do.
+    """
+    stream, count = links[link, OPEN_STREAM], links[link, OPEN_COUNT]
+    if count == 0:
+        return row
+    whole = count == streams[stream, ALL] or count >= LONG_STRETCH
+    last = links[link, ROW]
+    if not whole and last != NONE and stretches[last, STRETCH_MESSAGE] == NONE:
+        stretches[last, STRETCH_END] = links[link, OPEN_END]
+        stretches[last, STRETCH_BYTES] += links[link, OPEN_BYTES]
+        return row
     stretches[row, STRETCH_LINK] = link
-    stretches[row, STRETCH_START] = start
-    stretches[row, STRETCH_END] = end
-    stretches[row, STRETCH_MESSAGE] = message
-    stretches[row, STRETCH_BYTES] = size_bytes
+    stretches[row, STRETCH_START] = links[link, OPEN_START]
+    stretches[row, STRETCH_END] = links[link, OPEN_END]
+    stretches[row, STRETCH_MESSAGE] = messages[streams[stream, OWNER], NAME] if whole else NONE
+    stretches[row, STRETCH_BYTES] = links[link, OPEN_BYTES]
+    links[link, ROW] = row
+    return row + 1

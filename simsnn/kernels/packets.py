@@ -33,26 +33,24 @@ FINISHED, NEED_RUNS, NEED_STRETCHES = range(3)
 
 
 @jit
-def _choose(links: Integers, queues: Integers, runs: Integers, link: int) -> tuple[int, int, bool]:
-    """Next grant of a channel as things stand: queue, cycle, whether another queue has a packet then too."""
+def _choose(links: Integers, queues: Integers, runs: Integers, link: int) -> tuple[int, int]:
+    """Next grant of a channel as things stand: queue and cycle."""
     free, last = links[link, at.FREE], links[link, at.LAST]
     first = queues[last, at.AFTER] if last != NONE else links[link, at.FIRST]
-    chosen, time, contested = NONE, NEVER, False
+    chosen, time = NONE, NEVER
     queue = first
     while queue != NONE:
         head = queues[queue, at.HEAD]
         if head != NONE:
-            ready = max(free, runs[head, at.START] + runs[head, at.USED] * runs[head, at.STEP])
+            ready = runs[head, at.START] + runs[head, at.USED] * runs[head, at.STEP]
+            if ready <= free:
+                return queue, free
             if ready < time:
-                chosen, time, contested = queue, ready, False
-            elif ready == time:
-                contested = True
-                if ready == free:
-                    break
+                chosen, time = queue, ready
         queue = queues[queue, at.AFTER]
         if queue == first:
             break
-    return chosen, time, contested
+    return chosen, time
 
 
 @jit
@@ -126,14 +124,13 @@ def _grant(
     queues: Integers,
     runs: Integers,
     streams: Integers,
+    messages: Integers,
     stretches: Integers,
     counters: Integers,
     queue: int,
     time: int,
     count: int,
     spacing: int,
-    contested: bool,
-    message: int,
 ) -> None:
     """Book ``count`` packets of the first run of a queue, granted from ``time`` on."""
     link, head = queues[queue, at.LINK], queues[queue, at.HEAD]
@@ -161,7 +158,14 @@ def _grant(
     links[link, at.BUSY] += count * service
     links[link, at.PACKETS] += count
     links[link, at.BYTES] += size
-    at.add_stretch(links, stretches, counters, link, time, end, NONE if contested else message, size)
+    if links[link, at.OPEN_STREAM] != stream or links[link, at.OPEN_COUNT] == 0:
+        row = counters[at.STRETCHES]
+        counters[at.STRETCHES] = at.close_stretch(links, streams, messages, stretches, row, link)
+        links[link, at.OPEN_STREAM], links[link, at.OPEN_START] = stream, time
+        links[link, at.OPEN_COUNT], links[link, at.OPEN_BYTES] = 0, 0
+    links[link, at.OPEN_END] = end
+    links[link, at.OPEN_COUNT] += count
+    links[link, at.OPEN_BYTES] += size
 
 
 @jit
@@ -205,7 +209,7 @@ def add_message(
         link = queues[queue, at.LINK]
         row[:] = 0
         row[at.QUEUE], row[at.SERVICE], row[at.LEFT] = queue, hop_service[hop], packets
-        row[at.OWNER], row[at.SIZE], row[at.REST] = message, packet_bytes, last_bytes
+        row[at.OWNER], row[at.SIZE], row[at.REST], row[at.ALL] = message, packet_bytes, last_bytes, packets
         row[at.CHILD], row[at.SIBLING], row[at.DELIVERS] = NONE, NONE, hop_delivers[hop]
         row[at.PARENT] = base + hop_parents[hop] if hop_parents[hop] != NONE else NONE
         if queues[queue, at.REMAINING] == 0:
@@ -272,7 +276,7 @@ def advance(
             alone = links[link, at.PENDING] == 1
             settled = alone or links[link, at.UNKNOWN] == 0
             limit = until if settled else min(until, tree[1] + 1)
-            queue, time, contested = _choose(links, queues, runs, link)
+            queue, time = _choose(links, queues, runs, link)
             if time >= limit:
                 at.set_time(tree, link, time)
                 break
@@ -286,8 +290,7 @@ def advance(
             stream = run[at.STREAM]
             service = streams[stream, at.SERVICE]
             count, spacing = _batch(run, service, time, limit) if alone else (1, service)
-            name = messages[streams[stream, at.OWNER], at.NAME]
-            _grant(links, queues, runs, streams, stretches, counters, queue, time, count, spacing, contested, name)
+            _grant(links, queues, runs, streams, messages, stretches, counters, queue, time, count, spacing)
             there = time + service + links[link, at.LATENCY]
             _send_on(links, tree, queues, runs, streams, counters, stream, there, spacing, count)
             if streams[stream, at.LEFT] == 0:

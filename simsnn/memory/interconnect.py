@@ -315,6 +315,13 @@ def _ends(number: int, config: LinkConfig, processors: tuple[str, ...]) -> tuple
             value=len(ends),
             remedy="give a link at least two ends, or leave it out",
         )
+    if config.kind == "point_to_point" and len(ends) > 2:
+        raise ConfigError(
+            f"link {config.name} is point_to_point and would join all {len(ends)} processors",
+            where=where,
+            value=len(ends),
+            remedy="list its two ends, or take another kind",
+        )
     return ends
 
 

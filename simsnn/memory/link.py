@@ -59,7 +59,7 @@ class LinkConfig(StrictModel):
     def _ends_fit_the_kind(cls, ends: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if len(set(ends)) != len(ends):
             raise ValueError("an end is listed twice")
-        if info.data.get("kind") == "point_to_point" and len(ends) != 2:
+        if ends and info.data.get("kind") == "point_to_point" and len(ends) != 2:
             raise ValueError(f"point_to_point joins two processors, ends lists {len(ends)}")
         return ends
 

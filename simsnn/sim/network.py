@@ -123,11 +123,11 @@ class PacketNetwork:
     def stretches(self) -> list[tuple[int, int, int, int, int]]:
         """Stretches of use as (channel, start, end, message, bytes), by channel and start.
 
-        Stretches of a channel never overlap. One of a message spans its packets up to the next packet of
-        another, pauses for packets that come late included; while several messages have packets there and
-        take turns, the stretch is of ``SEVERAL``, without pauses.
+        Stretches of a channel never overlap. A message whose packets pass in one go has one, and so have
+        ``LONG_STRETCH`` or more packets of one message in a row; where several take turns with fewer, the
+        stretch is of ``SEVERAL``. Pauses in which the next packet has not come yet are part of a stretch.
         """
-        rows = self._arrays.stretches
+        rows = self._arrays.stretches()
         order = np.lexsort((rows[:, at.STRETCH_START], rows[:, at.STRETCH_LINK]))
         return [tuple(row) for row in rows[order].tolist()]
 

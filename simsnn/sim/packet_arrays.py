@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simsnn.kernels import packet_state as at
 from simsnn.kernels.packet_bounds import earliest_delivery
-from simsnn.kernels.packet_state import NEVER, NONE
+from simsnn.kernels.packet_state import NEVER, NONE, close_stretch
 from simsnn.kernels.packets import FINISHED, NEED_RUNS, add_message, advance
 
 Integers = NDArray[np.int64]
@@ -48,7 +48,7 @@ class PacketArrays:
     def __init__(self, latency_cycles: tuple[int, ...], room: int = 256) -> None:
         links = len(latency_cycles)
         self.links = np.zeros((links, at.LINK_FIELDS), np.int64)
-        self.links[:, [at.LAST, at.FIRST, at.OPEN]] = NONE
+        self.links[:, [at.LAST, at.FIRST, at.ROW]] = NONE
         self.links[:, at.LATENCY] = latency_cycles
         leaves = 1
         while leaves < links:
@@ -167,10 +167,13 @@ class PacketArrays:
             )
         )
 
-    @property
     def stretches(self) -> Integers:
-        """Occupied stretches, (rows, STRETCH_FIELDS) int64."""
-        return self._stretches[: int(self._counters[at.STRETCHES])]
+        """Stretches of use up to now, (rows, STRETCH_FIELDS) int64; what goes on is not ended by the call."""
+        rows, links = int(self._counters[at.STRETCHES]), self.links.copy()
+        found = _with_room(self._stretches, rows + len(links)).copy()
+        for link in range(len(links)):
+            rows = int(close_stretch(links, self._streams, self._messages, found, rows, link))
+        return found[:rows]
 
     def _add_runs(self, count: int) -> None:
         first = len(self._runs)
