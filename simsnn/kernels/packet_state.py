@@ -176,8 +176,6 @@ def most_waiting(
 def close_stretch(
     links: Integers, streams: Integers, messages: Integers, stretches: Integers, row: int, link: int
 ) -> int:
-    links: Integers, streams: Integers, messages: Integers, stretches: Integers, row: int, link: int
-) -> int:
     """Book the last packets of one stream on a channel, in row ``row`` of the stretches; returns the next free row.
 
     A message whose packets pass in one go has a stretch, and so have ``LONG_STRETCH`` or more packets in a row
