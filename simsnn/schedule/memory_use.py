@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from simsnn.costs import OperandClass
 from simsnn.schedule.periodic import NoLinks
-from simsnn.schedule.program import Job, MessageCosts, PipelineProgram
+from simsnn.schedule.program import MessageCosts, PipelineProgram
 from simsnn.schedule.replay import Replay
 from simsnn.schedule.step_graph import LayerTasks, StepEdge, StepGraph
 
@@ -87,6 +87,7 @@ class _Census:
     def __init__(self, step: StepGraph, program: PipelineProgram, replay: Replay, messages: MessageCosts) -> None:
         self.step, self.program, self.replay, self.messages = step, program, replay, messages
         self.place = program.assignment
+        self.updates = {layer.update for layer in step.layers}
         processors, layers = range(program.processors), len(step.layers)
         self.stash: list[Changes] = [[] for _ in processors]
         self.gradients: list[Changes] = [[] for _ in processors]
@@ -119,15 +120,19 @@ class _Census:
             stash_copies=tuple(self.copies[p]),
         )
 
+    def _at(self, task: int, iteration: int) -> int:
+        """Position of a task's first micro-batch; the others follow."""
+        return (task * self.program.iterations + iteration) * self.program.micro_batches
+
     def _start(self, task: int, iteration: int, micro_batch: int) -> int:
-        return self.replay.start[self.replay.position(Job(task, iteration, micro_batch))]
+        return self.replay.start[self._at(task, iteration) + micro_batch]
 
     def _end(self, task: int, iteration: int, micro_batch: int) -> int:
-        return self.replay.end[self.replay.position(Job(task, iteration, micro_batch))]
+        return self.replay.end[self._at(task, iteration) + micro_batch]
 
     def _last(self, task: int, iteration: int) -> int:
         """End of a task's last micro-batch."""
-        first = self.replay.position(Job(task, iteration))
+        first = self._at(task, iteration)
         return max(self.replay.end[first : first + self.program.micro_batches])
 
     def _taken(self, source: int, others: list[int], size: int) -> int:
@@ -148,16 +153,20 @@ class _Census:
         for edge in edges:
             readers[self.place[edge.target]].append(edge.target)
         sent = self._taken(home, [p for p in readers if p != home], size)
-        updates = {self.step.layers[self.step.tasks[edge.target].layer].update for edge in edges}
         here = readers.pop(home, [])
+        start, end = self.replay.start, self.replay.end
         for n in range(self.program.iterations):
             for j in range(self.program.micro_batches):
-                made = self._end(source, n, j)
-                last = max([self._end(t, n, 0 if t in updates else j) for t in here], default=0)
-                _hold(self.stash[home], self._start(source, n, j), max(last, made + sent), size)
+                at = self._at(source, n) + j
+                made = end[at]
+                last = max([end[self._read(t, n, j)] for t in here], default=0)
+                _hold(self.stash[home], start[at], max(last, made + sent), size)
                 for p, targets in readers.items():
-                    last = max(self._end(t, n, 0 if t in updates else j) for t in targets)
-                    _hold(self.stash[p], made, last, size)
+                    _hold(self.stash[p], made, max([end[self._read(t, n, j)] for t in targets]), size)
+
+    def _read(self, task: int, iteration: int, micro_batch: int) -> int:
+        """Position of the job of a task that reads a tensor of a micro-batch; an update reads all of them."""
+        return self._at(task, iteration) + (0 if task in self.updates else micro_batch)
 
     def _sums(self, layer: LayerTasks) -> None:
         size, home, there = layer.gradient_bytes, self.place[layer.gradient], self.place[layer.update]

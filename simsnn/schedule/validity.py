@@ -156,19 +156,19 @@ def _check_offsets(program: PipelineProgram) -> None:
 def _check_balance(step: StepGraph, program: PipelineProgram, found: Replay) -> None:
     """Put every tensor when its maker ends, take it once for each reader; nothing may be left."""
     updates = {layer.update for layer in step.layers}
-    held: Counter[Job] = Counter()
-    batches = range(program.micro_batches)
+    m, iterations = program.micro_batches, program.iterations
+    left = [0] * len(found.end)
     for job in _by_time(program, found):
         for source in step.sources[job.task]:
-            for j in batches if job.task in updates else (job.micro_batch,):
-                maker = Job(source, job.iteration, j)
-                if not held[maker]:
-                    raise _wrong(program, f"{job} takes what {maker} has not left")
-                held[maker] -= 1
-        held[job] += len(step.targets[job.task])
-    left = next((job for job, count in held.items() if count), None)
-    if left is not None:
-        raise _wrong(program, f"what {left} leaves is never taken")
+            first = (source * iterations + job.iteration) * m
+            for at in range(first, first + m) if job.task in updates else (first + job.micro_batch,):
+                if not left[at]:
+                    raise _wrong(program, f"{job} takes what {step.tasks[source].name} has not left")
+                left[at] -= 1
+        left[found.position(job)] += len(step.targets[job.task])
+    if any(left):
+        task = step.tasks[left.index(max(left)) // (iterations * m)]
+        raise _wrong(program, f"what {task.name} leaves is never taken")
 
 
 def _by_time(program: PipelineProgram, found: Replay) -> list[Job]:

@@ -16,7 +16,7 @@ from simsnn.schedule.pipedream import PipeDream
 from simsnn.schedule.program import Job, PipelineProgram
 from simsnn.schedule.replay import ScheduleError, replay
 from simsnn.schedule.step_graph import StepGraph
-from simsnn.schedule.validity import check_program
+from simsnn.schedule.validity import _check_balance, check_program
 from simsnn.workload.operation import Pass
 from tests.naive.step_graphs import equal_stages, step_graph
 
@@ -125,6 +125,20 @@ def test_declarations_that_contradict_themselves_are_named(change: dict[str, tup
     step, program = pipeline()
     with pytest.raises(ScheduleError, match=said):
         check_program(step, replace(program, **change))  # type: ignore[arg-type]
+
+
+def test_a_tensor_that_is_taken_before_it_is_made_is_named() -> None:
+    """No replay gives such times; these are made up."""
+    step, program = pipeline()
+    found = replay(step, program, NoLinks())
+    _check_balance(step, program, found)
+    early = list(found.start)
+    early[found.position(Job(step.layers[1].forward, 2))] = 0
+    with pytest.raises(ScheduleError, match="takes what l0 F has not left"):
+        _check_balance(step, program, replace(found, start=early))
+    less = replace(program, order=(*program.order[:2], program.order[2][:-1]))
+    with pytest.raises(ScheduleError, match="what l2 W leaves is never taken"):
+        _check_balance(step, less, found)
 
 
 def test_twenty_thousand_jobs_are_replayed_and_checked_at_once() -> None:
