@@ -73,7 +73,10 @@ def pipedream_staleness(stage: int, stages: int, convention: Literal["one_f_one_
 
 
 def pipedream_copies(staleness: int) -> int:
-    """Copies of what a forward pass leaves, and versions of stashed weights: D + 1."""
+    """Copies of what a forward pass leaves, and versions of stashed weights: D + 1.
+
+    The first layer keeps one version: its backward pass has no product, so nobody reads an old one.
+    """
     return staleness + 1
 
 

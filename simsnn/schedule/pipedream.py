@@ -7,7 +7,8 @@ With S(l) stages behind the stage of layer l, F of iteration n reads weights tha
 * ``convention: retimed``: D = 2 S(l). Every hop between stages takes one whole period, forward and
   backward; delays come from :mod:`simsnn.schedule.periodic`, not from this formula.
 
-D + 1 versions of the weights and D + 1 copies of what the forward pass leaves are kept. With
+D + 1 copies of what the forward pass leaves are kept, and D + 1 versions of the weights; of the first layer's
+one, since its backward pass has no product that would read an old one. With
 ``weights: stashed`` the backward pass reads the version that the forward pass of its iteration read,
 with ``latest`` the newest. Links aside, an iteration takes as long as its slowest stage.
 Tests: tests/unit/test_schedule_formulas.py.
