@@ -13,7 +13,7 @@ there, load_after events); its requests are submitted then. ready = max(all data
 output slot free). Compute is one ``advance`` of the plan, in chunk order (see ``task_run``). Stores
 are submitted at result_end, in chunk order. A task is done when it has ended and its stores are complete; its
 time origin is max(end of the engine's previous task, ``after`` tasks done, messages there). Its messages are
-sent when it is done.
+sent when it is done, those of one cycle in the order of the graph.
 
 Tests: ``tests/unit/test_executor*.py``; cycle-by-cycle twin ``tests/naive/executor.py`` in
 ``tests/property/test_sim_twin.py``; bounds in ``tests/property/test_sim_bounds.py``.
@@ -22,6 +22,7 @@ Tests: ``tests/unit/test_executor*.py``; cycle-by-cycle twin ``tests/naive/execu
 from __future__ import annotations
 
 from collections import deque
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from simpy import Environment
@@ -95,6 +96,7 @@ class _Executor:
         )
         self.network = self._network(interconnect)
         self.mail = Mail(graph)
+        self.outbox: list[tuple[int, int]] = []
         self.receivers = receivers(graph.tasks)
         self.latency = [model.latency_cycles for model in program.channels]
         self.waits = [Wait() for _ in range(chunks)]
@@ -234,13 +236,15 @@ class _Executor:
             self.waits[first].load_edge = max(self.waits[first].load_edge, done)
             self._fulfil_admission(first)
         for message in self.mail.of_task[task]:
-            schedule(self.env, done, ARRIVAL, self._send, message)
+            heappush(self.outbox, (done, message))
+            schedule(self.env, done, ARRIVAL, self._send)
 
-    def _send(self, event: Call) -> None:
-        """A message's task is done now."""
+    def _send(self, _: Call) -> None:
+        """A message's task is done now; of several such messages the lowest leaves first."""
         assert self.network is not None  # execute refuses messages without links
-        self.mail.sent[event.value] = int(self.env.now)
-        self.network.send(self.program.graph.messages[event.value])
+        time, message = heappop(self.outbox)
+        self.mail.sent[message] = time
+        self.network.send(self.program.graph.messages[message])
 
     def _fulfil_compute(self, number: int) -> None:
         conditions = self.requirements.compute

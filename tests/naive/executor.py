@@ -1,7 +1,8 @@
 """Cycle-by-cycle twin of the event engine: no SimPy, no known-ahead times, no shortcuts.
 
 Every cycle asks every engine what it may do now, from what has happened up to now, until nothing
-changes; then one channel grants one request, and so on. Only for tiny graphs. Also the plan that
+changes; then messages are sent, then one channel grants one request, and so on. What the links do
+is asked of the stepped network (``simsnn/reference/network.py``). Only for tiny graphs. Also the plan that
 the tests of the event engine run: a pipeline with a load phase, a stream and a drain.
 """
 
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsnn.costs import CycleBreakdown, EngineCost
-from simsnn.schedule.graph import Chunk, ChunkEdge, Event, Task, TaskGraph, Transfer
+from simsnn.memory.interconnect import Interconnect
+from simsnn.reference.network import run_network
+from simsnn.schedule.graph import Arrival, Chunk, ChunkEdge, Event, Message, Task, TaskGraph, Transfer
 from simsnn.sim.channel import ChannelModel
 
 if TYPE_CHECKING:
@@ -145,13 +148,53 @@ class NaiveTask:
     done: int
     stalls: dict[str, int]
     cycles: CycleBreakdown
+    idle: dict[str, int]
+
+
+class NaiveNetwork:
+    """Links, asked again from cycle 0 whenever something is sent: later messages change nothing earlier."""
+
+    def __init__(self, interconnect: Interconnect) -> None:
+        self.interconnect = interconnect
+        self.messages: list[tuple[Message, int]] = []
+        self.arrivals: dict[tuple[int, int], int] = {}
+        self.uses: list[tuple[int, int]] = [(0, 0)] * len(interconnect.links)
+
+    def send(self, message: Message, now: int) -> None:
+        self.messages.append((message, now))
+        hops: list[tuple[int, ...]] = []
+        ends: list[tuple[int, int, int]] = []
+        for number, (each, _) in enumerate(self.messages):
+            for route in self.interconnect.routes(each.source, each.destinations):
+                base = len(hops)
+                for position, hop in enumerate(route.hops):
+                    link = self.interconnect.links[hop.link]
+                    parent = -1 if hop.parent < 0 else base + hop.parent
+                    requester = self.interconnect.requester(route, position)
+                    service, packets = link.packet_cycles(route.packet_bytes), route.packets(each.bytes)
+                    hops.append((number, hop.link, parent, requester, service, link.latency_cycles, packets))
+                    ends += [(each.id, end, base + position) for end in hop.delivers]
+        sent = np.array([time for _, time in self.messages], np.int64)
+        zero = np.zeros_like(sent)
+        links = len(self.interconnect.links)
+        requesters = len(self.interconnect.processors) + links
+        table = np.array(hops, np.int64)
+        _, done, busy, packets, _ = run_network(sent, zero - 1, zero, table, links, requesters)
+        found = {(number, end): int(done[hop]) for number, end, hop in ends}
+        assert all(found[key] == time for key, time in self.arrivals.items() if time <= now)
+        self.arrivals = found
+        self.uses = list(zip(busy.tolist(), packets.tolist(), strict=True))
 
 
 class NaiveExecutor:
     """Steps a task graph one cycle at a time."""
 
-    def __init__(self, graph: TaskGraph, channels: tuple[ChannelModel, ...]) -> None:
+    def __init__(
+        self, graph: TaskGraph, channels: tuple[ChannelModel, ...], interconnect: Interconnect | None = None
+    ) -> None:
         self.graph = graph
+        self.network = None if interconnect is None else NaiveNetwork(interconnect)
+        self.sent: dict[int, int] = {}
         self.steps = {t.id: [Step(t, i, c) for i, c in enumerate(t.chunks)] for t in graph.tasks}
         self.orders = [
             [s for t in graph.tasks if t.engine == e for s in self.steps[t.id]] for e in range(len(graph.engines))
@@ -163,15 +206,25 @@ class NaiveExecutor:
         self.now = 0
 
     def run(self, limit: int = 100_000) -> tuple[NaiveTask, ...]:
-        while not all(self.task_done(t.id) for t in self.graph.tasks):
+        while not all(self.task_done(t.id) for t in self.graph.tasks) or len(self.sent) < len(self.graph.messages):
             if self.now > limit:
                 raise RuntimeError("the graph does not finish")
-            while self.settle() or self.grant():
+            while self.settle() or self.send() or self.grant():
                 pass
             self.now += 1
         return tuple(self.result(t.id) for t in self.graph.tasks)
 
     # What is true now.
+    def arrived(self, arrival: Arrival) -> bool:
+        time = self.arrival(arrival)
+        return time is not None and time <= self.now
+
+    def arrival(self, arrival: Arrival) -> int | None:
+        return None if self.network is None else self.network.arrivals.get((arrival.message, arrival.processor))
+
+    def may_begin(self, task: Task) -> bool:
+        return all(self.task_done(t) for t in task.after) and all(map(self.arrived, task.receives))
+
     def event(self, edge: ChunkEdge) -> bool:
         return self.steps[edge.task][edge.chunk].happened(edge.event, self.now)
 
@@ -218,7 +271,7 @@ class NaiveExecutor:
 
     def look(self, order: list[Step], step: Step, before: Step | None) -> bool:
         """Note what has become true of a chunk, and admit it when everything has."""
-        held = step.chunk == 0 and not all(self.task_done(t) for t in step.task.after)
+        held = step.chunk == 0 and not self.may_begin(step.task)
         changed = False
         if step.edges_seen is None and not held and all(map(self.event, step.spec.load_after)):
             step.edges_seen, changed = self.now, True
@@ -242,7 +295,7 @@ class NaiveExecutor:
         run = self.running[step.task.id]
         changed = False
         if run.origin is None and (before is None or self.ended(before.task.id)):
-            if not all(self.task_done(t) for t in step.task.after):
+            if not self.may_begin(step.task):
                 return False
             run.origin, run.state, changed = self.now, step.task.plan.start(), True
         seen = (step.loads_seen, step.compute_edges_seen, step.output_seen)
@@ -276,6 +329,15 @@ class NaiveExecutor:
         for transfer in step.spec.stores:
             self.ports[transfer.channel].queues[2 * engine + 1].append((step, transfer, True))
         return True
+
+    def send(self) -> bool:
+        """Send the messages of tasks that are done, the lowest first."""
+        ready = [m for m in self.graph.messages if m.id not in self.sent and self.task_done(m.after)]
+        for message in ready:
+            assert self.network is not None
+            self.sent[message.id] = self.now
+            self.network.send(message, self.now)
+        return bool(ready)
 
     def grant(self) -> bool:
         for index, port in enumerate(self.ports):
@@ -320,10 +382,48 @@ class NaiveExecutor:
             assert step.edges_seen is not None
             assert step.slot_seen is not None
             if step.edges_seen == step.admitted:
-                return "dependency"
+                return self.fault_of_links(step, cycle)
             if step.slot_seen == step.admitted:
                 return "buffer_full"
             step = order[next(i for i, s in enumerate(order) if s is step) - 1]
+
+    def fault_of_links(self, step: Step, cycle: int) -> str:
+        """Whether the last that an admission waited for was a message, under way in a cycle."""
+        last = [a for a in step.task.receives if step.chunk == 0 and self.arrival(a) == step.admitted]
+        first_sent = min((self.sent[a.message] for a in last), default=cycle + 1)
+        earlier = self.now_before(step)
+        return "dependency" if earlier or cycle < first_sent else "link"
+
+    def now_before(self, step: Step) -> bool:
+        """Whether an edge or a task before it was met at the admission of a chunk, not earlier."""
+        assert step.admitted is not None
+        tasks = [self.done_at(t) for t in step.task.after] if step.chunk == 0 else []
+        edges = [self.moment(edge) for edge in step.spec.load_after]
+        return max([0, *tasks, *edges]) == step.admitted
+
+    def moment(self, edge: ChunkEdge) -> int:
+        step = self.steps[edge.task][edge.chunk]
+        assert step.issue_end is not None
+        assert step.result_end is not None
+        if edge.event is Event.ISSUED:
+            return step.issue_end
+        return max(step.stores) if edge.event is Event.STORED and step.spec.stores else step.result_end
+
+    def done_at(self, task: int) -> int:
+        return max([self.end(task), *(time for s in self.steps[task] for time in s.stores)])
+
+    def idle(self, task: Task) -> dict[str, int]:
+        """Name what was missing in each cycle between the engine's previous task and this one."""
+        run = self.running[task.id]
+        assert run.origin is not None
+        earlier = [self.end(t.id) for t in self.graph.tasks[: task.id] if t.engine == task.engine]
+        found = {"dependency": 0, "link": 0}
+        done = max((self.done_at(t) for t in task.after), default=0)
+        last = [self.sent[a.message] for a in task.receives if self.arrival(a) == run.origin]
+        for cycle in range(max(earlier, default=0), run.origin):
+            on_links = last and done < run.origin and cycle >= min(last)
+            found["link" if on_links else "dependency"] += 1
+        return found
 
     def result(self, task: int) -> NaiveTask:
         run, steps = self.running[task], self.steps[task]
@@ -333,4 +433,4 @@ class NaiveExecutor:
         end = self.end(task)
         done = max([end, *(time for s in steps for time in s.stores)])
         cycles = parts + CycleBreakdown(stall=run.causes["sram_bank"], groups=parts.groups)
-        return NaiveTask(run.origin, end, done, run.causes, cycles)
+        return NaiveTask(run.origin, end, done, run.causes, cycles, self.idle(self.graph.tasks[task]))

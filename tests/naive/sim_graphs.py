@@ -6,11 +6,13 @@ that line, so nothing waits in a circle, slots included.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from simsnn.costs import OperandClass
-from simsnn.schedule.graph import Chunk, ChunkEdge, Event, Task, TaskGraph, Transfer
+from simsnn.memory.interconnect import Interconnect
+from simsnn.memory.link import LinkConfig, Topology
+from simsnn.schedule.graph import Arrival, Chunk, ChunkEdge, Event, Message, Task, TaskGraph, Transfer
 from simsnn.workload.operation import Pass, TaskPart
 from tests.naive.executor import FlatChannel, PipelinePlan
 
@@ -29,6 +31,8 @@ class Shape:
     stores: bool = True
     slowdown: bool = True
     groups: bool = True
+    processors: int = 0
+    largest_message: int = 20
 
 
 def transfers(rng: Random, shape: Shape) -> tuple[Transfer, ...]:
@@ -78,6 +82,51 @@ def random_graph(rng: Random, shape: Shape) -> TaskGraph:
         ("inputs", "outputs"),
         tuple(rng.randint(1, 3) for _ in range(engines)),
     )
+
+
+def random_links(rng: Random, processors: int) -> Interconnect:
+    """One or two components that join all processors, narrow and slow enough to be contended."""
+    names = tuple(f"core{p}" for p in range(processors))
+
+    def component(name: str, kind: Topology) -> LinkConfig:
+        return LinkConfig(
+            name=name,
+            kind=kind,
+            bandwidth=f"{rng.choice((1, 1, 2, 3))} B/cycle",
+            latency_cycles=rng.choice((0, 0, 1, 5)),
+            packet=f"{rng.randint(1, 8)} B",  # type: ignore[arg-type]
+            multicast=rng.random() < 0.6,
+        )
+
+    kinds: tuple[Topology, ...] = ("bus", "ring", "mesh", "crossbar")
+    links = [component("net", rng.choice(kinds))]
+    if rng.random() < 0.3:
+        links.append(component("side", rng.choice(kinds)))
+    return Interconnect.of(tuple(links), names, 10**9)
+
+
+def with_messages(rng: Random, shape: Shape, graph: TaskGraph) -> TaskGraph:
+    """The same graph with engines dealt out to processors, and some task edges across them as messages."""
+    place = [engine % shape.processors for engine in range(len(graph.engines))]
+    messages: list[Message] = []
+    receives: dict[int, list[Arrival]] = {}
+    for task in graph.tasks:
+        here = place[task.engine]
+        readers = [t for t in graph.tasks if task.id in t.after and place[t.engine] != here]
+        for _ in range(rng.choice((1, 1, 2))):
+            chosen = [t for t in readers if rng.random() < 0.8]
+            extra = {p for p in range(shape.processors) if p != here and rng.random() < 0.1}
+            ends = tuple(sorted(extra | {place[t.engine] for t in chosen}))
+            if ends:
+                size = rng.randint(1, shape.largest_message)
+                messages.append(Message(len(messages), task.id, here, ends, OperandClass.SPIKES, size))
+            for reader in chosen:
+                receives.setdefault(reader.id, []).append(Arrival(messages[-1].id, place[reader.engine]))
+    tasks = tuple(replace(task, receives=tuple(receives.get(task.id, ()))) for task in graph.tasks)
+    thinned = tuple(
+        replace(task, after=tuple(t for t in task.after if not task.receives or rng.random() < 0.5)) for task in tasks
+    )
+    return replace(graph, tasks=thinned, messages=tuple(messages))
 
 
 def _edges(rng: Random, shape: Shape, line: list[tuple[int, int]]) -> tuple[ChunkEdge, ...]:

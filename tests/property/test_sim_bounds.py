@@ -8,13 +8,14 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsnn.schedule.graph import TaskGraph
+from simsnn.costs import OperandClass
+from simsnn.schedule.graph import Arrival, Message, TaskGraph
 from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
 from tests.naive.executor import FlatChannel
-from tests.naive.sim_graphs import Shape, random_channels, random_graph
+from tests.naive.sim_graphs import Shape, random_channels, random_graph, random_links, with_messages
 
 SHAPES = st.builds(
     Shape,
@@ -37,6 +38,8 @@ def assert_same(first: Execution, second: Execution) -> None:
     assert first.makespan_cycles == second.makespan_cycles
     assert first.engine_busy_cycles == second.engine_busy_cycles
     assert first.channels == second.channels
+    assert first.links == second.links
+    assert first.messages == second.messages
     assert (first.moments == second.moments).all()
 
 
@@ -57,6 +60,47 @@ def test_bounds_hold_under_contention(rng: Random, shape: Shape) -> None:
     path = critical_path(graph, channels[0], channels[1:])
     for name in ("admitted", "ready", "issue_end", "result_end", "stored"):
         assert (execution.moments[name] >= path.moments[name]).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(RANDOMS, SHAPES, st.integers(2, 5), st.sampled_from((1, 20, 90)))
+def test_bounds_hold_with_messages(rng: Random, shape: Shape, processors: int, largest: int) -> None:
+    shape = replace(shape, processors=processors, largest_message=largest)
+    graph, channels = with_messages(rng, shape, random_graph(rng, shape)), random_channels(rng, shape)
+    links = random_links(rng, processors)
+    execution = execute(graph, channels[0], False, channels[1:], links)
+    path = critical_path(graph, channels[0], channels[1:], links)
+    closed = closed_form(graph, channels[0], channels[1:], links)
+    bounds = find_bounds(graph, channels[0], channels[1:], links)
+    assert bounds == find_bounds(graph, channels[0], channels[1:], links, path)
+    assert bounds.lower_cycles >= max((use.busy_cycles for use in execution.links), default=0)
+    check_bounds(execution, bounds)
+    assert closed.makespan_cycles <= path.makespan_cycles == bounds.critical_path_cycles
+    assert execution.links == path.links == closed.links
+    for early, late in ((closed, path), (path, execution)):
+        for first, second in zip(early.messages, late.messages, strict=True):
+            assert first.sent <= second.sent
+            assert all(a <= b for a, b in zip(first.arrived, second.arrived, strict=True))
+
+
+@settings(max_examples=100, deadline=None)
+@given(RANDOMS, SHAPES, st.integers(2, 5))
+def test_equals_critical_path_when_one_message_follows_another(rng: Random, shape: Shape, processors: int) -> None:
+    """A line of tasks with messages from each to the next: never two under way, nothing to contend for."""
+    shape = replace(shape, channels=1, engines=1)
+    graph = random_graph(rng, shape)
+    tasks, messages = [], []
+    for task in graph.tasks:
+        here, before = task.id % processors, (task.id - 1) % processors
+        receives = (Arrival(task.id - 1, here),) if task.id else ()
+        tasks.append(replace(task, engine=here, receives=receives))
+        if task.id:
+            size = rng.randint(1, 40)
+            messages.append(Message(task.id - 1, task.id - 1, before, (here,), OperandClass.SPIKES, size))
+    names = tuple(f"engine{p}" for p in range(processors))
+    graph = replace(graph, tasks=tuple(tasks), messages=tuple(messages), engines=names, load_slots=(1,) * processors)
+    links, dram = random_links(rng, processors), FlatChannel(0, 1, rng.randint(0, 9))
+    assert_same(execute(graph, dram, False, (), links), critical_path(graph, dram, (), links))
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 
+from simsnn.costs import OperandClass
 from simsnn.errors import ModelDisagreement, TraceError
-from simsnn.schedule.graph import Chunk, ChunkEdge, Event
-from simsnn.sim.execution import Execution
+from simsnn.memory.interconnect import Interconnect
+from simsnn.memory.link import LinkConfig
+from simsnn.schedule.graph import Arrival, Chunk, ChunkEdge, Event, Message
+from simsnn.sim.execution import Execution, LinkUse, MessageRecord, Stalls
 from simsnn.sim.executor import execute
 from simsnn.sim.trace import INTERVALS, Counter, Kind, Trace, merge_equal
 from tests.naive.sim_graphs import Shape, random_channels, random_graph
@@ -153,6 +158,66 @@ def test_file_round_trip(tmp_path: Path) -> None:
         trace.srams,
         trace.makespan_cycles,
     )
+
+
+def sent_over_a_link() -> Trace:
+    """Task 0 sends 5 bytes at cycle 12 over a bus of 2 bytes per cycle: two packets of 4, then 3 cycles of latency."""
+    links = Interconnect.of(
+        (LinkConfig(name="bus0", kind="bus", bandwidth="2 B/cycle", latency_cycles=3, packet="4 B"),),  # type: ignore[arg-type]
+        ("core0", "core1"),
+        10**9,
+    )
+    receiver = replace(task(1, (Chunk(load(4)),), engine=1), receives=(Arrival(0, 1),))
+    sample = replace(graph(task(0, (Chunk(),)), receiver), messages=(Message(0, 0, 0, (1,), OperandClass.SPIKES, 5),))
+    run = execute(sample, ONE_BYTE, True, (), links)
+    assert run.messages == (MessageRecord(0, 12, (19,)),)
+    assert run.links == (LinkUse(4, 5, 2),)
+    assert (run.tasks[1].start, run.tasks[1].idle) == (19, Stalls(dependency=12, link=7))
+    assert run.trace is not None
+    return run.trace
+
+
+def test_links_are_resources_and_messages_flows() -> None:
+    trace = sent_over_a_link()
+    trace.check()
+    assert (trace.engines, trace.channels, trace.links, trace.resources) == (2, 1, 1, 4)
+    sent = trace.intervals[trace.intervals["resource"] == 3]
+    assert sent[["start", "end", "task", "chunk", "kind", "bytes"]].tolist() == [(12, 16, 0, 0, Kind.SEND, 5)]
+    assert trace.flows.tolist() == [(0, 1, 12, 19, 0)]
+    assert trace.busy().tolist() == [12, 12, 4, 4]
+
+
+def test_overlap_on_a_link_is_found() -> None:
+    trace = sent_over_a_link()
+    late = trace.intervals[-1:].copy()
+    late["start"], late["end"] = 15, 18
+    with pytest.raises(ModelDisagreement, match="resource 3"):
+        replace(trace, intervals=np.concatenate((trace.intervals, late))).check()
+
+
+def test_file_keeps_links_and_flows(tmp_path: Path) -> None:
+    trace = sent_over_a_link()
+    trace.save(tmp_path / "trace.npz")
+    loaded = Trace.load(tmp_path / "trace.npz")
+    assert loaded.links == 1
+    assert np.array_equal(loaded.flows, trace.flows)
+    assert np.array_equal(loaded.intervals, trace.intervals)
+
+
+def test_file_of_the_version_before_is_read(tmp_path: Path) -> None:
+    _, trace = traced(3)
+    meta = {"schema": "simsnn/intervals/1", "engines": trace.engines, "channels": trace.channels}
+    meta |= {"srams": trace.srams, "makespan_cycles": trace.makespan_cycles}
+    np.savez(
+        tmp_path / "old.npz",
+        meta=np.array(json.dumps(meta)),
+        intervals=trace.intervals,
+        edges=trace.edges,
+        changes=trace.changes,
+    )
+    loaded = Trace.load(tmp_path / "old.npz")
+    assert (loaded.links, len(loaded.flows), loaded.resources) == (0, 0, trace.resources)
+    assert np.array_equal(loaded.intervals, trace.intervals)
 
 
 def test_other_file_is_refused(tmp_path: Path) -> None:
