@@ -7,15 +7,15 @@ for F, B and W, once for U:
                   (the dual of the fractional assignment). Equal processors: ceil(total / P).
     largest task  max over v of min over p of w(v, p): a task is not split
     loop          F_l, .. B_l, W_l, U_l and, 1 + D(l) iterations later, F_l again: the largest ratio of cycles
-                  to iterations over every such circle, at the durations and message times of the program.
-                  On a way through an iteration one task may be counted m times, as its
-                  micro-batches run one after the other: c before + m c(v) + c behind.
+                  to iterations over every such circle, at the durations and message times of the program
+    flush         from the first F_l of an iteration to its U_l, over 1 + D(l): for any tasks between the two on
+                  one processor, the least way to one of them + their work w + the least way from one of
+                  them. GPipe's (m + P - 1) (F + B) for equal stages, where W and U take nothing.
 
-``resource`` and ``largest task`` hold for any program, ``loop`` for the assignment and the delays of one.
-Weights read one iteration later and D = 0 make the loop bound of a schedule with flush the length
-of its longest way through one iteration. N iterations take at least N times ``lower_cycles``, less one message:
-nobody waits for the last weights. (A circle walked from the right place keeps its mean in every
-part.) Held against replays in tests/property/test_period_bounds.py.
+``resource`` and ``largest task`` hold for any program, ``loop`` and ``flush`` (where a program has no offsets;
+the larger counts) for the assignment and the delays of one. N iterations take at least N times
+``lower_cycles``, less one message: nobody waits for the last weights. (A circle walked from the right place keeps
+its mean in every part.) Held against replays in tests/property/test_period_bounds.py.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class PeriodBounds:
     resource_cycles, largest_task_cycles : int
         For any program of unsplit tasks on these processors.
     loop_cycles : Fraction
-        For the assignment, delays and messages of the program.
+        For the assignment, delays and messages of the program; with the bound of a flush.
     load_cycles : int
         Busy cycles of the program's fullest processor: its period is at least this. Not part of
         ``lower_cycles``, which shall show how far the assignment is from the best.
@@ -130,24 +130,52 @@ def _dual_value(rows: list[tuple[int, ...]], weights: np.ndarray) -> int:
 
 def loop_bound(step: StepGraph, program: PipelineProgram, messages: MessageCosts) -> Fraction:
     """Largest ratio of cycles to iterations over the circles that the new weights close."""
-    count = len(step.tasks)
-    repeated = program.micro_batches - 1
-    arcs = [*_data_arcs(step, program, messages), *_weight_arcs(step, program, messages)]
-    if not repeated:
-        return max_cycle_ratio(count, arcs)
-    # two copies of each node: before and behind the one task that counts for all its micro-batches
-    doubled = []
-    for task in step.tasks:
-        if task.pass_ is not Pass.U:
-            cycles = repeated * task.cycles[program.assignment[task.id]]
-            doubled.append(Arc(task.id, task.id + count, cycles, 0))
-    for arc in arcs:
-        if arc.lag:
-            doubled += [arc, Arc(arc.source + count, arc.target, arc.cycles, arc.lag)]
-        else:
-            doubled += [arc, Arc(arc.source + count, arc.target + count, arc.cycles, 0)]
-    doubled.sort(key=lambda arc: (arc.lag > 0, arc.source % count, arc.source))
-    return max_cycle_ratio(2 * count, doubled)
+    data = _data_arcs(step, program, messages)
+    circles = max_cycle_ratio(len(step.tasks), [*data, *_weight_arcs(step, program, messages)])
+    return circles if program.offsets is not None else max(circles, _window_bound(step, program, data))
+
+
+def _window_bound(step: StepGraph, program: PipelineProgram, data: list[Arc]) -> Fraction:
+    """Largest time from the first F of a layer to its U, per iteration that may be on its way meanwhile."""
+    out: list[list[Arc]] = [[] for _ in step.tasks]
+    for arc in data:
+        out[arc.source].append(arc)
+    cycles = [task.cycles[place] for task, place in zip(step.tasks, program.assignment, strict=True)]
+    best = Fraction(0)
+    for layer, delay in zip(step.layers, program.staleness, strict=True):
+        head = _longest_from(layer.forward, out, len(cycles))
+        tail = _longest_to(layer.update, out, len(cycles))
+        groups: dict[int, list[tuple[int, int, int]]] = {}
+        for task, place in enumerate(program.assignment):
+            if head[task] >= 0 and tail[task] >= 0:
+                body = cycles[task] * (1 if task == layer.update else program.micro_batches)
+                # what follows the task: its way to the start of U less itself, then U
+                behind = 0 if task == layer.update else tail[task] - cycles[task] + cycles[layer.update]
+                groups.setdefault(place, []).append((head[task], body, behind))
+        for found in groups.values():
+            all_of_it = min(row[0] for row in found) + sum(row[1] for row in found) + min(row[2] for row in found)
+            best = max(best, Fraction(max(all_of_it, *(sum(row) for row in found)), 1 + delay))
+    return best
+
+
+def _longest_from(first: int, out: list[list[Arc]], count: int) -> list[int]:
+    """Cycles from the start of a task to that of each other; -1 where none leads."""
+    found = [-1] * count
+    found[first] = 0
+    for task in range(first, count):
+        if found[task] >= 0:
+            for arc in out[task]:
+                found[arc.target] = max(found[arc.target], found[task] + arc.cycles)
+    return found
+
+
+def _longest_to(last: int, out: list[list[Arc]], count: int) -> list[int]:
+    """Cycles from the start of each task to that of one; -1 where none leads."""
+    found = [-1] * count
+    found[last] = 0
+    for task in range(last - 1, -1, -1):
+        found[task] = max((arc.cycles + found[arc.target] for arc in out[task] if found[arc.target] >= 0), default=-1)
+    return found
 
 
 def _data_arcs(step: StepGraph, program: PipelineProgram, messages: MessageCosts) -> list[Arc]:

@@ -81,20 +81,16 @@ def test_no_flushed_program_beats_its_bounds(seed: int) -> None:
     assert bounds.loop_cycles.denominator == 1
 
 
-def test_the_bound_of_equal_flushed_stages_is_their_makespan() -> None:
-    """GPipe's (m + P - 1) slots of forward and of backward work: the way with one task counted m times.
-
-    The bound counts the m-fold task once, F or the rest of a stage; with free W and U and F as long as B, it
-    is (2 P + m - 1) tasks against the formula's 2 (m + P - 1), equal for one micro-batch.
-    """
+@pytest.mark.parametrize("batches", [1, 3, 8])
+def test_the_bound_of_equal_flushed_stages_is_their_makespan(batches: int) -> None:
+    """GPipe: (m + P - 1) slots of F and of B, and W and U of the first stage behind the last of them."""
     stages, length = 4, 6
-    step = chain([(length, length, 0, 0)] * stages, stages)
-    for batches in (1, 3):
-        program = flushed(step, stage_assignment(step, tuple(range(stages))), 1, batches)
-        run = replay(step, program, FlatMessages())
+    for gradient, update in ((0, 0), (0, 5)):
+        step = chain([(length, 2 * length, gradient, update)] * stages, stages)
+        program = flushed(step, stage_assignment(step, tuple(range(stages))), 3, batches)
         bounds = period_bounds(step, program)
-        assert run.makespan_cycles == 2 * (batches + stages - 1) * length
-        assert bounds.loop_cycles == (2 * stages + batches - 1) * length
+        assert bounds.loop_cycles == 3 * (batches + stages - 1) * length + update
+        assert replay(step, program, FlatMessages()).makespan_cycles == 3 * bounds.loop_cycles
 
 
 def test_sequential_training_is_bound_by_its_loop() -> None:
