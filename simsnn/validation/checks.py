@@ -11,6 +11,7 @@ from simsnn.engines.lut_check import check_lut
 from simsnn.engines.lut_draw import LutSwitches
 from simsnn.engines.systolic_check import COMBINATIONS, Switches, check_systolic
 from simsnn.engines.vector_unit_check import check_vector_unit
+from simsnn.validation import link_check
 from simsnn.validation.outcome import Check, Row
 from simsnn.validation.scalesim import check_scalesim
 
@@ -45,6 +46,11 @@ def _lut(switches: LutSwitches, cases: int, seed: int) -> Row:
     return Row(_lut_name(switches), switches.name, "reference", result.cases, result.mismatches, result.max_error)
 
 
+def _link(switches: link_check.Switches, cases: int, seed: int) -> Row:
+    result = link_check.check_links(switches, cases, seed)
+    return Row("link", switches.name, "reference", result.cases, result.mismatches, result.max_error)
+
+
 def _scalesim(dataflow: Dataflow, _cases: int, _seed: int) -> Row:
     return check_scalesim(dataflow)
 
@@ -58,4 +64,5 @@ def checks() -> tuple[Check, ...]:
     found += [Check("vector_unit", _vector_name(s), partial(_vector, s)) for s in settings]
     found += [Check("dual_sparse", s.name, partial(_dual_sparse, s)) for s in dual_sparse_check.COMBINATIONS]
     found += [Check(_lut_name(switches), switches.name, partial(_lut, switches)) for switches in LUT_COMBINATIONS]
+    found += [Check("link", switches.name, partial(_link, switches)) for switches in link_check.COMBINATIONS]
     return tuple(found)
