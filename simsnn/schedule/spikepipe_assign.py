@@ -200,7 +200,11 @@ def _thriftiest(deal: Deal, worst: int, least_cycles: int, base: int) -> Change 
                 most, dearest, found = off, base + max(0, crossing), (item, there, -1)
             for other in deal.on[there]:
                 row = cycles[other]
-                off = full - max(left + row[worst], grown - row[there], least_cycles)
+                # the larger of the two loads, compared by hand: this line runs most often of all
+                fuller = left + row[worst]
+                if fuller < grown - row[there]:
+                    fuller = grown - row[there]
+                off = full - (fuller if fuller > least_cycles else least_cycles)
                 if off <= 0 or off * dearest <= most * base:
                     continue
                 tied = near[other]
