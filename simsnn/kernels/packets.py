@@ -19,7 +19,7 @@ With one requester left, a run of packets is granted at once: back to back while
 than they leave or have piled up, else as they arrive.
 
 Proof: ``simsnn/reference/network.py`` steps every cycle and every packet; compared in
-``simsnn/validation/link_check.py`` and ``tests/property/test_network_twin.py``.
+``simsnn/sim/link_check.py`` and ``tests/property/test_network_twin.py``.
 """
 
 from __future__ import annotations

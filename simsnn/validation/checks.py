@@ -11,7 +11,7 @@ from simsnn.engines.lut_check import check_lut
 from simsnn.engines.lut_draw import LutSwitches
 from simsnn.engines.systolic_check import COMBINATIONS, Switches, check_systolic
 from simsnn.engines.vector_unit_check import check_vector_unit
-from simsnn.validation import link_check
+from simsnn.sim import link_check
 from simsnn.validation.outcome import Check, Row
 from simsnn.validation.scalesim import check_scalesim
 

@@ -14,9 +14,8 @@ from simsnn.memory.interconnect import Interconnect
 from simsnn.memory.link import LinkConfig
 from simsnn.reference.network import run_network
 from simsnn.schedule.graph import Message
-from simsnn.sim.network import SEVERAL, PacketNetwork
-from simsnn.validation import link_check
-from simsnn.validation.link_check import (
+from simsnn.sim import link_check
+from simsnn.sim.link_check import (
     COMBINATIONS,
     TOPOLOGIES,
     Case,
@@ -27,6 +26,7 @@ from simsnn.validation.link_check import (
     draw_case,
     simulate,
 )
+from simsnn.sim.network import SEVERAL, PacketNetwork
 
 Ints = NDArray[np.int64]
 
