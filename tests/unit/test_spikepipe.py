@@ -115,6 +115,19 @@ def test_the_period_of_the_search_is_exact_and_never_above_the_seed(seed: int, h
         assert sum(task.cycles[0] for task in step.tasks) <= step.processors * load(step, found)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_programs_are_valid_up_to_three_processors_per_layer(seed: int) -> None:
+    rng = Random(seed)
+    layers = rng.randint(1, 6)
+    step = random_step(rng, layers, rng.randint(1, 3 * layers), unequal=bool(seed % 2))
+    links = FlatMessages(rng.choice((0, 5, 200)), rng.choice((0, 1, 40)))
+    for hop, weights in product(Hop, Weights):
+        schedule = SpikePipe(hop=hop, weights=weights, iterations=rng.randint(1, 9), kicks=5, order_trials=30)
+        for program in schedule.programs(step, links):
+            check_program(step, program, messages=links)
+            assert all(program.assignment[layer.gradient] == program.assignment[layer.update] for layer in step.layers)
+
+
 def test_equal_seeds_give_equal_programs_and_less_effort_no_shorter_period() -> None:
     step, links = random_step(Random(11), 8, 5), FlatMessages(2, 32)
     one, other = (SpikePipe(seed=5).programs(step, links)[0] for _ in range(2))
