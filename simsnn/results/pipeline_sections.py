@@ -97,7 +97,7 @@ def pipeline_report(schedule: str, sections: Sections) -> PipelineReport:
         samples_per_s=sections.samples_per_s,
         step_cycles=per_iteration,
         bounds=bounds,
-        distance=float(best.rank[0]) / bounds.lower_cycles,
+        distance=(per_iteration if period is None else period.cycles / period.iterations) / bounds.lower_cycles,
         processors=_processors(sections),
         links=_links(sections),
         messages=_messages(best),
