@@ -15,7 +15,7 @@ from simsnn.config.experiment import ExperimentConfig, MappingConfig, PassMappin
 from simsnn.config.hardware import HardwareConfig
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
-from simsnn.errors import ConfigError, SimsnnError, Where, nearest
+from simsnn.errors import CapacityError, ConfigError, SimsnnError, Where, nearest
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_graph import PipelineGraph, pipeline_graph
 from simsnn.mapping.pipeline_step import GroupTasks, step_graph
@@ -68,7 +68,9 @@ class PreparedPipeline:
     step : StepGraph
         Tasks, tensors, cycles.
     programs : tuple of PipelineProgram
-        What the schedule offers.
+        What the schedule offers and the memories hold.
+    dropped : tuple of str
+        What it offered and no memory holds.
     """
 
     experiment: ExperimentConfig
@@ -78,6 +80,7 @@ class PreparedPipeline:
     numbers: TaskNumbers
     step: StepGraph
     programs: tuple[PipelineProgram, ...]
+    dropped: tuple[str, ...] = ()
 
 
 def prepare_pipeline(experiment: ExperimentConfig, known: tuple[MappedStep, ...] | None = None) -> PreparedPipeline:
@@ -88,7 +91,7 @@ def prepare_pipeline(experiment: ExperimentConfig, known: tuple[MappedStep, ...]
     experiment : ExperimentConfig
         What to run.
     known : tuple of MappedStep or None
-        Mapped operations of another experiment that differs in the number of processors, the links or the schedule alone.
+        Mapped operations of an experiment that differs in the number of processors, the links or the schedule alone.
 
     Raises
     ------
@@ -105,10 +108,25 @@ def prepare_pipeline(experiment: ExperimentConfig, known: tuple[MappedStep, ...]
     groups = range(len(experiment.hardware.processors))
     parts = known or tuple(_part(experiment, network, group, numbers) for group in groups)
     step = step_graph(group_tasks(parts, numbers), processors.group)
-    programs = schedule.programs(step, message_costs(processors))
-    for program in programs:
-        check_program(step, program, processors.capacity_bytes, message_costs(processors))
-    return PreparedPipeline(experiment, network, processors, parts, numbers, step, programs)
+    programs, dropped = _that_fit(step, schedule, processors)
+    return PreparedPipeline(experiment, network, processors, parts, numbers, step, programs, dropped)
+
+
+def _that_fit(
+    step: StepGraph, schedule: PipelineSchedule, processors: Processors
+) -> tuple[tuple[PipelineProgram, ...], tuple[str, ...]]:
+    """Programs that fit the memories, and why the others do not; if none does, the last one's numbers are raised."""
+    messages, fitting, dropped = message_costs(processors), list[PipelineProgram](), list[str]()
+    offered = schedule.programs(step, messages)
+    for program in offered:
+        try:
+            check_program(step, program, processors.capacity_bytes, messages)
+            fitting.append(program)
+        except CapacityError as error:
+            if program is offered[-1] and not fitting:
+                raise
+            dropped.append(f"program {program.name!r} is left out, its memory does not suffice: {error}")
+    return tuple(fitting), tuple(dropped)
 
 
 def pipeline_schedule(experiment: ExperimentConfig) -> PipelineSchedule:
@@ -235,7 +253,7 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
     experiment = prepared.experiment
     parts = tuple(_bound(part, activity) for part in prepared.parts)
     groups = group_tasks(parts, prepared.numbers)
-    simulated = tuple(_simulated(prepared, program, groups) for program in prepared.programs)
+    simulated = simulate_programs(prepared, groups)
     outcome = PipelineOutcome(
         parts,
         groups,
@@ -256,6 +274,11 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
     )
     kept = simulated[outcome.kept]
     return PipelineResult(report, kept.execution, kept.graph)
+
+
+def simulate_programs(prepared: PreparedPipeline, groups: tuple[GroupTasks, ...]) -> tuple[SimulatedProgram, ...]:
+    """Every program at the experiment's level, with the operations of each group of processors."""
+    return tuple(_simulated(prepared, program, groups) for program in prepared.programs)
 
 
 def _bound(part: MappedStep, activity: ResolvedActivity) -> MappedStep:
@@ -293,7 +316,7 @@ def _check_costs(items: tuple[MappedOperation, ...], execution: Execution) -> No
 
 def _notes(prepared: PreparedPipeline, parts: tuple[MappedStep, ...], activity: ResolvedActivity) -> tuple[str, ...]:
     """What is assumed, beyond what engines say of themselves."""
-    found = [note for part in parts for note in assumptions(part, activity)]
+    found = [*prepared.dropped, *(note for part in parts for note in assumptions(part, activity))]
     found.append("programs are made with the cycles of dense operands; every iteration has the same recorded batch")
     found.append("the input batch lies in the memory of the processors that read it when an iteration starts")
     if prepared.processors.private:

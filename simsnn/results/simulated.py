@@ -64,13 +64,21 @@ class SimulatedProgram:
         offsets = self.program.offsets
         return 1 + (max(offsets) if offsets else 0)
 
+    @cached_property
+    def pace(self) -> Fraction:
+        """Cycles per iteration: of the exact period, else the mean over the last half of the run's iterations."""
+        if self.period is not None:
+            return Fraction(self.period.cycles, self.period.iterations)
+        ends = self.times.max(axis=1)
+        first, last = self.program.iterations // 2, self.program.iterations - 1
+        if last - first < 1:
+            return Fraction(self.execution.makespan_cycles, self.program.iterations)
+        return Fraction(int(ends[last] - ends[first]), last - first)
+
     @property
     def rank(self) -> tuple[Fraction, int]:
         """What is kept has the least: cycles per iteration, then the makespan."""
-        makespan = self.execution.makespan_cycles
-        if self.period is not None:
-            return Fraction(self.period.cycles, self.period.iterations), makespan
-        return Fraction(makespan, self.program.iterations), makespan
+        return self.pace, self.execution.makespan_cycles
 
     @cached_property
     def replay(self) -> Replay:

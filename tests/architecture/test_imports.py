@@ -45,6 +45,7 @@ CONFINED = {
     "ruamel": ("config.loader", "config.dump"),
     "pint": ("units",),
     "typer": ("cli",),
+    "ortools": ("schedule.optimum",),
     "platformdirs": ("paths",),
     "threadpoolctl": ("training.loop",),
 }
