@@ -211,16 +211,34 @@ def _totals_table(report: Report) -> Table:
     for name in ("per", "cycles", "time", "energy", ""):
         table.add_column(name, justify="right" if name in ("cycles", "time", "energy") else "left", no_wrap=True)
 
-    def add(name: str, factor: float, note: str) -> None:
-        cycles, time_s = totals.total_cycles * factor, totals.time_ns * 1e-9 * factor
-        table.add_row(name, si(cycles), si(time_s, "s"), si(totals.total_energy_pj * _PJ * factor, "J"), note)
+    def add(name: str, cycles: float, energy_pj: float, note: str) -> None:
+        seconds = cycles / report.clock_hz
+        table.add_row(name, si(cycles), si(seconds, "s"), si(energy_pj * _PJ, "J"), note)
 
     memory = f"DRAM {si(totals.dram_bytes, 'B', 3)}, peak {si(totals.peak_live_bytes, 'B', 3)}"
-    add("step", 1, f"{totals.total_cycles:,} cycles, {memory}")
-    add("sample", 1 / totals.samples, f"{totals.samples} in a step, {si(totals.samples_per_s, digits=3)} samples/s")
+    speed = f"{si(totals.samples_per_s, digits=3)} samples/s"
+    iteration, each = _iteration(report)
+    if report.pipeline is None:
+        add("step", iteration, each, f"{totals.total_cycles:,} cycles, {memory}")
+        add("sample", iteration / totals.samples, each / totals.samples, f"{totals.samples} in a step, {speed}")
+    else:
+        run, exact = report.pipeline, "exact period" if report.pipeline.period_cycles else "mean of the run"
+        batch = totals.samples / run.iterations
+        add("run", totals.total_cycles, totals.total_energy_pj, f"{totals.total_cycles:,} cycles, {memory}")
+        add("iteration", iteration, each, f"{run.iterations} in the run; {exact}")
+        add("sample", iteration / batch, each / batch, f"{si(batch)} in an iteration, {speed}")
     if per_epoch is not None:
-        add("epoch", per_epoch, f"{per_epoch} steps")
+        word = "steps" if report.pipeline is None else "iterations"
+        add("epoch", iteration * per_epoch, each * per_epoch, f"{per_epoch} {word}")
     return table
+
+
+def _iteration(report: Report) -> tuple[float, float]:
+    """Cycles and energy in pJ of one step, or of one iteration of a pipelined run in its steady state."""
+    totals, pipeline = report.totals, report.pipeline
+    if pipeline is None:
+        return totals.total_cycles, totals.total_energy_pj
+    return pipeline.iteration_cycles, totals.total_energy_pj / pipeline.iterations
 
 
 def _bounds(report: Report) -> Text:
