@@ -5,8 +5,8 @@ taps are arrays of their dtype: ``feedback`` holds a_1..a_P, ``feedforward`` b_0
 in blocks that stay in the first-level cache, time runs outermost within a block, and every loop over
 the neurons of a block adds one tap, so it vectorises.
 
-Order of the additions: b_0 x[t], b_1 x[t-1], ..., then the feedback taps, nearest first, then the
-reset of :data:`THRESHOLD_RESET`. With P = 1, Q = 0, b_0 = 1 and :data:`FEEDBACK_RESET` that is, rounding by
+Order of the additions: b_0 x[t], b_1 x[t-1], ..., the reset of :data:`THRESHOLD_RESET`, then the feedback
+taps, farthest first. With P = 1, Q = 0, b_0 = 1 and :data:`FEEDBACK_RESET` that is, rounding by
 rounding, what the LIF kernel does with a soft reset.
 
 Proof: ``tests/kernels/test_iir.py`` (against one scalar at a time, ``tests/naive/iir.py``; against the LIF
@@ -39,17 +39,17 @@ def _add_scaled(row: Values, tap: Any, source: Values) -> None:
 
 
 @jit
-def _fire(v: Values, threshold: Any, s: Values) -> None:
+def _fire(
+    total: Values, tap: Any, before: Values, threshold: Any, taken: Any, v: Values, s: Values, held: Values
+) -> None:
+    """Nearest feedback tap, spike, and what the taps of later steps read: v, less ``taken`` where it fired."""
     zero, one = v.dtype.type(0), v.dtype.type(1)
     for i in range(len(v)):
-        s[i] = one if v[i] >= threshold else zero
-
-
-@jit
-def _hold(v: Values, s: Values, threshold: Any, held: Values) -> None:
-    """What a feedback tap reads: the potential, less the threshold where the neuron fired."""
-    for i in range(len(v)):
-        held[i] = v[i] - threshold * s[i]
+        x = total[i] + tap * before[i]
+        fires = x >= threshold
+        v[i] = x
+        s[i] = one if fires else zero
+        held[i] = x - taken if fires else x
 
 
 @jit
@@ -83,26 +83,25 @@ def iir_forward(
     """
     steps, n = spikes.shape
     stride = 1 if current.shape[0] == steps else 0
+    taken = threshold if reset == FEEDBACK_RESET else v.dtype.type(0)
     poles, width = len(feedback), min(BLOCK, n)
-    history = np.empty((poles, width), v.dtype)
+    depth = poles + 1  # one more row than is read, so that no row is read and written at once
+    history, sums = np.empty((depth, width), v.dtype), np.empty(width, v.dtype)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        held = history[:, : stop - start]
+        held, total = history[:, : stop - start], sums[: stop - start]
         held[:] = v.dtype.type(0)
         for t in range(steps):
             v_row, s_row = v[t, start:stop], spikes[t, start:stop]
-            _scale(v_row, feedforward[0], current[t * stride, start:stop])
+            _scale(total, feedforward[0], current[t * stride, start:stop])
             for q in range(1, min(len(feedforward), t + 1)):
-                _add_scaled(v_row, feedforward[q], current[(t - q) * stride, start:stop])
-            for p in range(1, poles + 1):
-                _add_scaled(v_row, feedback[p - 1], held[(t - p) % poles])
+                _add_scaled(total, feedforward[q], current[(t - q) * stride, start:stop])
             if reset == THRESHOLD_RESET and t > 0:
-                _add_scaled(v_row, -threshold, spikes[t - 1, start:stop])
-            _fire(v_row, threshold, s_row)
-            if reset == FEEDBACK_RESET:
-                _hold(v_row, s_row, threshold, held[t % poles])
-            else:
-                held[t % poles][:] = v_row
+                _add_scaled(total, -threshold, spikes[t - 1, start:stop])
+            for p in range(poles, 1, -1):
+                _add_scaled(total, feedback[p - 1], held[(t - p) % depth])
+            before, after = held[(t - 1) % depth], held[t % depth]
+            _fire(total, feedback[0], before, threshold, taken, v_row, s_row, after)
 
 
 @jit
@@ -134,22 +133,26 @@ def iir_forward_smooth(
             x = 0.0
             for q in range(min(len(feedforward), t + 1)):
                 x += feedforward[q] * current[(t - q) * stride, i]
-            for p in range(1, min(len(feedback), t) + 1):
+            if reset == THRESHOLD_RESET and t > 0:
+                x -= threshold * resetting[t - 1, i]
+            for p in range(min(len(feedback), t), 0, -1):
                 held = v[t - p, i]
                 if reset == FEEDBACK_RESET:
                     held -= threshold * resetting[t - p, i]
                 x += feedback[p - 1] * held
-            if reset == THRESHOLD_RESET and t > 0:
-                x -= threshold * resetting[t - 1, i]
             v[t, i] = x
             spikes[t, i] = primitive(x - threshold, code, parameter)
 
 
 @jit
-def _adjoint_row(h: Values, ds: Values, through: Values, factor: Any, carry: Values, e: Values) -> None:
-    """Gradient towards the potential: through the spike (less the reset's share) and through the taps."""
+def _adjoint_row(
+    h: Values, ds: Values, through: Values, factor: Any, carry: Values, tap: Any, e: Values, dx: Values
+) -> None:
+    """Gradient towards the potential, through the spike (less the reset's share) and the taps; its own tap of dx."""
     for i in range(len(h)):
-        e[i] = h[i] * (ds[i] - factor * through[i]) + carry[i]
+        gradient = h[i] * (ds[i] - factor * through[i]) + carry[i]
+        e[i] = gradient
+        dx[i] = tap * gradient
 
 
 @jit
@@ -184,12 +187,12 @@ def iir_backward(
     zero = v.dtype.type(0)
     factor = zero if detached or reset == NO_RESET else threshold
     poles, width = len(feedback), min(BLOCK, n)
-    depth = max(poles, len(feedforward) - 1)
-    history, rows = np.empty((depth, width), v.dtype), np.empty((3, width), v.dtype)
+    depth = max(poles + 1, len(feedforward))  # e of this step and of all that the taps reach
+    history, rows = np.empty((depth, width), v.dtype), np.empty((2, width), v.dtype)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
         later = history[:, : stop - start]
-        h, carry, e = rows[0, : stop - start], rows[1, : stop - start], rows[2, : stop - start]
+        h, carry = rows[0, : stop - start], rows[1, : stop - start]
         later[:] = zero
         for t in range(steps - 1, -1, -1):
             derivative_row(v[t, start:stop], threshold, code, parameter, h)
@@ -197,9 +200,7 @@ def iir_backward(
             for p in range(2, poles + 1):
                 _add_scaled(carry, feedback[p - 1], later[(t + p) % depth])
             through = later[(t + 1) % depth] if reset == THRESHOLD_RESET else carry
-            _adjoint_row(h, ds[t, start:stop], through, factor, carry, e)
-            dx_row = dx[t, start:stop]
-            _scale(dx_row, feedforward[0], e)
+            dx_row, e = dx[t, start:stop], later[t % depth]
+            _adjoint_row(h, ds[t, start:stop], through, factor, carry, feedforward[0], e, dx_row)
             for q in range(1, len(feedforward)):
                 _add_scaled(dx_row, feedforward[q], later[(t + q) % depth])
-            later[t % depth][:] = e

@@ -192,6 +192,6 @@ class IirNeuron(StrictModel):
         total: Values = self.feedforward[0] * now
         for tap, row in zip(self.feedforward[1:], kept, strict=False):
             total = total + tap * row
-        for tap, row in zip(self.feedback, held, strict=False):
+        for tap, row in reversed(list(zip(self.feedback, held, strict=False))):
             total = total + tap * row
         return total

@@ -17,11 +17,11 @@ def forward(current: np.ndarray, neuron: IirNeuron) -> tuple[np.ndarray, np.ndar
             for q, tap in enumerate(neuron.feedforward):
                 if t - q >= 0:
                     total += tap * current[t - q, i]
-            for p, tap in enumerate(neuron.feedback, 1):
-                if t - p >= 0:
-                    total += tap * _stored(u[t - p, i], spikes[t - p, i], neuron)
             if neuron.reset == "soft" and neuron.reset_coefficient == "threshold" and t > 0:
                 total -= neuron.threshold * spikes[t - 1, i]
+            for p, tap in reversed(list(enumerate(neuron.feedback, 1))):
+                if t - p >= 0:
+                    total += tap * _stored(u[t - p, i], spikes[t - p, i], neuron)
             u[t, i] = total
             spikes[t, i] = 1.0 if total >= neuron.threshold else 0.0
     return spikes, u
