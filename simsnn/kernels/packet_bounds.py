@@ -13,66 +13,65 @@ from __future__ import annotations
 
 from simsnn.kernels import packet_state as at
 from simsnn.kernels.compiler import jit
-from simsnn.kernels.packet_state import NEVER, NONE, Integers
+from simsnn.kernels.packet_state import HEADER, NEVER, NONE, Integers
 
 
 @jit
-def _bound_queues(links: Integers, queues: Integers, runs: Integers, streams: Integers, link: int, until: int) -> None:
+def _bound_queues(rows: Integers, link: int, until: int) -> None:
     """Bounds of the packets that wait at a channel or are on their way to it."""
-    first = queue = links[link, at.FIRST]
+    first = queue = rows[link, at.FIRST]
     while True:
-        time, run = max(until, links[link, at.FREE]), queues[queue, at.HEAD]
+        time, run = max(until, rows[link, at.FREE]), rows[queue, at.HEAD]
         while run != NONE:
-            row = runs[run]
-            stream = row[at.STREAM]
-            service, count = streams[stream, at.SERVICE], row[at.TOTAL] - row[at.USED]
-            last = row[at.START] + (row[at.TOTAL] - 1) * row[at.STEP]
+            stream = rows[run, at.STREAM]
+            service, count = rows[stream, at.SERVICE], rows[run, at.TOTAL] - rows[run, at.USED]
+            last = rows[run, at.START] + (rows[run, at.TOTAL] - 1) * rows[run, at.STEP]
             time = max(time + count * service, last + service)
-            streams[stream, at.BOUND] = time + links[link, at.LATENCY]
-            run = row[at.NEXT]
-        queue = queues[queue, at.AFTER]
+            rows[stream, at.BOUND] = time + rows[link, at.LATENCY]
+            run = rows[run, at.NEXT]
+        queue = rows[queue, at.AFTER]
         if queue == first:
             return
 
 
 @jit
-def earliest_delivery(
-    links: Integers,
-    queues: Integers,
-    runs: Integers,
-    streams: Integers,
-    messages: Integers,
-    active: Integers,
-    counters: Integers,
-    until: int,
-) -> int:
-    """No message that is not done yet is delivered before this cycle; ``NEVER`` without one.
+def _bound_message(rows: Integers, message: int) -> int:
+    """Bound of the first delivery of a message that is not certain."""
+    earliest, base = NEVER, rows[message, at.BASE]
+    for stream in range(base, base + rows[message, at.STREAMS]):
+        if rows[stream, at.LEFT] == 0:
+            rows[stream, at.BOUND] = rows[stream, at.DONE]
+            continue
+        parent = rows[stream, at.PARENT]
+        if parent != NONE and rows[parent, at.LEFT] > 0:
+            latency = rows[rows[rows[stream, at.QUEUE], at.LINK], at.LATENCY]
+            behind = rows[parent, at.BOUND] + rows[stream, at.SERVICE] + latency
+            # the bound of packets that are there may be of an earlier call: too low then, never too high
+            rows[stream, at.BOUND] = max(rows[stream, at.BOUND], behind)
+        if rows[stream, at.DELIVERS]:
+            earliest = min(earliest, rows[stream, at.BOUND])
+    return earliest
+
+
+@jit
+def earliest_delivery(rows: Integers, links: int, until: int) -> int:
+    """No delivery that is not certain yet comes before this cycle; ``NEVER`` without one.
 
     Parameters
     ----------
-    links, queues, runs, streams, messages, active, counters : int64 arrays
+    rows : (N, FIELDS) int64
         State; see :mod:`simsnn.kernels.packet_state`. ``BOUND`` of the streams under way is overwritten.
+    links : int
+        Channels.
     until : int
         All grants of the cycles before it are made.
     """
-    for link in range(links.shape[0]):
-        if links[link, at.PENDING] > 0:
-            _bound_queues(links, queues, runs, streams, link, until)
-    earliest = NEVER
-    for place in range(counters[at.UNDERWAY]):
-        message = active[place]
-        base = messages[message, at.BASE]
-        for stream in range(base, base + messages[message, at.STREAMS]):
-            row = streams[stream]
-            if row[at.LEFT] == 0:
-                row[at.BOUND] = row[at.DONE]
-                continue
-            parent = row[at.PARENT]
-            if parent != NONE and streams[parent, at.LEFT] > 0:
-                latency = links[queues[row[at.QUEUE], at.LINK], at.LATENCY]
-                behind = streams[parent, at.BOUND] + row[at.SERVICE] + latency
-                # bounds of the packets that are there may be of an earlier call, hence too low, never too high
-                row[at.BOUND] = max(row[at.BOUND], behind)
-            if row[at.DELIVERS]:
-                earliest = min(earliest, row[at.BOUND])
+    leaves = rows[HEADER, at.LEAVES]
+    for link in range(leaves, leaves + links):
+        if rows[link, at.PENDING] > 0:
+            _bound_queues(rows, link, until)
+    earliest, message = NEVER, rows[HEADER, at.ACTIVE]
+    while message != NONE:
+        earliest = min(earliest, _bound_message(rows, message))
+        message = rows[message, at.NEXT_ACTIVE]
     return earliest

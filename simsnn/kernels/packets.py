@@ -26,88 +26,70 @@ from __future__ import annotations
 
 from simsnn.kernels import packet_state as at
 from simsnn.kernels.compiler import jit
-from simsnn.kernels.packet_state import NEVER, NONE, Integers
-
-FINISHED, NEED_RUNS, NEED_STRETCHES = range(3)
-"""What ``advance`` returns: all granted before ``until``, or an array is full and the call is to be repeated."""
+from simsnn.kernels.packet_state import HEADER, NEVER, NONE, Integers
 
 
 @jit
-def _choose(links: Integers, queues: Integers, runs: Integers, link: int) -> tuple[int, int]:
+def _choose(rows: Integers, link: int) -> tuple[int, int]:
     """Next grant of a channel as things stand: queue and cycle."""
-    free, last = links[link, at.FREE], links[link, at.LAST]
-    first = queues[last, at.AFTER] if last != NONE else links[link, at.FIRST]
+    free, last = rows[link, at.FREE], rows[link, at.LAST]
+    first = rows[last, at.AFTER] if last != NONE else rows[link, at.FIRST]
     chosen, time = NONE, NEVER
     queue = first
     while queue != NONE:
-        head = queues[queue, at.HEAD]
+        head = rows[queue, at.HEAD]
         if head != NONE:
-            ready = runs[head, at.START] + runs[head, at.USED] * runs[head, at.STEP]
+            ready = rows[head, at.START] + rows[head, at.USED] * rows[head, at.STEP]
             if ready <= free:
                 return queue, free
             if ready < time:
                 chosen, time = queue, ready
-        queue = queues[queue, at.AFTER]
+        queue = rows[queue, at.AFTER]
         if queue == first:
             break
     return chosen, time
 
 
 @jit
-def _send_on(
-    links: Integers,
-    tree: Integers,
-    queues: Integers,
-    runs: Integers,
-    streams: Integers,
-    counters: Integers,
-    stream: int,
-    start: int,
-    step: int,
-    count: int,
-) -> None:
+def _send_on(rows: Integers, stream: int, start: int, step: int, count: int) -> None:
     """Packets that leave a channel enter the queues of all branches of their tree."""
-    child = streams[stream, at.CHILD]
+    child = rows[stream, at.CHILD]
     while child != NONE:
-        queue = streams[child, at.QUEUE]
-        link = queues[queue, at.LINK]
-        at.append_run(queues, runs, counters, queue, at.HEAD, child, start, step, count)
-        links[link, at.UNKNOWN] -= count
-        time = max(links[link, at.FREE], start)
-        if time < tree[tree.shape[0] // 2 + link]:
-            at.set_time(tree, link, time)
-        child = streams[child, at.SIBLING]
+        queue = rows[child, at.QUEUE]
+        link = rows[queue, at.LINK]
+        at.append_run(rows, queue, at.HEAD, child, start, step, count)
+        rows[link, at.UNKNOWN] -= count
+        time = max(rows[link, at.FREE], start)
+        if time < rows[link, at.TIME]:
+            at.set_time(rows, link, time)
+        child = rows[child, at.SIBLING]
 
 
 @jit
-def _finish(
-    streams: Integers,
-    messages: Integers,
-    active: Integers,
-    done: Integers,
-    counters: Integers,
-    stream: int,
-    time: int,
-) -> None:
+def _finish(rows: Integers, stream: int, time: int) -> None:
     """The last packet of a stream is granted: it is all there at ``time``."""
-    streams[stream, at.DONE] = time
-    if streams[stream, at.DELIVERS]:
-        done[counters[at.DONES]] = stream
-        counters[at.DONES] += 1
-    message = streams[stream, at.OWNER]
-    messages[message, at.UNDONE] -= 1
-    if messages[message, at.UNDONE] == 0:
-        counters[at.UNDERWAY] -= 1
-        moved, place = active[counters[at.UNDERWAY]], messages[message, at.PLACE]
-        active[place] = moved
-        messages[moved, at.PLACE] = place
+    rows[stream, at.DONE] = time
+    if rows[stream, at.DELIVERS]:
+        rows[stream, at.NEXT_DONE] = rows[HEADER, at.DONES]
+        rows[HEADER, at.DONES] = stream
+    message = rows[stream, at.OWNER]
+    rows[message, at.UNDONE] -= 1
+    if rows[message, at.UNDONE]:
+        return
+    before, after = rows[message, at.PREVIOUS_ACTIVE], rows[message, at.NEXT_ACTIVE]
+    if before == NONE:
+        rows[HEADER, at.ACTIVE] = after
+    else:
+        rows[before, at.NEXT_ACTIVE] = after
+    if after != NONE:
+        rows[after, at.PREVIOUS_ACTIVE] = before
 
 
 @jit
-def _batch(run: Integers, service: int, time: int, limit: int) -> tuple[int, int]:
+def _batch(rows: Integers, run: int, service: int, time: int, limit: int) -> tuple[int, int]:
     """Packets of a run that follow one another without interference from ``time`` on, and their distance."""
-    count, step = run[at.TOTAL] - run[at.USED], run[at.STEP]
-    waited = time - (run[at.START] + run[at.USED] * step)
+    count, step = rows[run, at.TOTAL] - rows[run, at.USED], rows[run, at.STEP]
+    waited = time - (rows[run, at.START] + rows[run, at.USED] * step)
     spacing = service
     if step > service:
         if waited == 0:
@@ -119,180 +101,151 @@ def _batch(run: Integers, service: int, time: int, limit: int) -> tuple[int, int
 
 
 @jit
-def _grant(
-    links: Integers,
-    queues: Integers,
-    runs: Integers,
-    streams: Integers,
-    messages: Integers,
-    stretches: Integers,
-    counters: Integers,
-    queue: int,
-    time: int,
-    count: int,
-    spacing: int,
-) -> None:
+def _grant(rows: Integers, queue: int, time: int, count: int, spacing: int) -> None:
     """Book ``count`` packets of the first run of a queue, granted from ``time`` on."""
-    link, head = queues[queue, at.LINK], queues[queue, at.HEAD]
-    stream = runs[head, at.STREAM]
-    service = streams[stream, at.SERVICE]
-    queues[queue, at.GRANTED] += count
-    if queues[queue, at.FED]:
-        at.append_run(queues, runs, counters, queue, at.GONE, NONE, time, spacing, count)
-        came, step = runs[head, at.START] + runs[head, at.USED] * runs[head, at.STEP], runs[head, at.STEP]
-        waiting = at.most_waiting(queues, runs, counters, queue, came, step, count)
-        links[link, at.PEAK] = max(links[link, at.PEAK], waiting)
-    runs[head, at.USED] += count
-    streams[stream, at.LEFT] -= count
-    queues[queue, at.REMAINING] -= count
-    if queues[queue, at.REMAINING] == 0:
-        links[link, at.PENDING] -= 1
-    if runs[head, at.USED] == runs[head, at.TOTAL]:
-        at.drop_first(queues, runs, counters, queue, at.HEAD)
-    size = count * streams[stream, at.SIZE]
-    if streams[stream, at.LEFT] == 0:
-        size += streams[stream, at.REST] - streams[stream, at.SIZE]
+    link, head = rows[queue, at.LINK], rows[queue, at.HEAD]
+    stream = rows[head, at.STREAM]
+    service = rows[stream, at.SERVICE]
+    rows[queue, at.GRANTED] += count
+    if rows[queue, at.FED]:
+        at.append_run(rows, queue, at.GONE, NONE, time, spacing, count)
+        came = rows[head, at.START] + rows[head, at.USED] * rows[head, at.STEP]
+        waiting = at.most_waiting(rows, queue, came, rows[head, at.STEP], count)
+        rows[link, at.PEAK] = max(rows[link, at.PEAK], waiting)
+    rows[head, at.USED] += count
+    rows[stream, at.LEFT] -= count
+    rows[queue, at.REMAINING] -= count
+    if rows[queue, at.REMAINING] == 0:
+        rows[link, at.PENDING] -= 1
+    if rows[head, at.USED] == rows[head, at.TOTAL]:
+        at.drop_first(rows, queue, at.HEAD)
+    size = count * rows[stream, at.SIZE]
+    if rows[stream, at.LEFT] == 0:
+        size += rows[stream, at.REST] - rows[stream, at.SIZE]
     end = time + (count - 1) * spacing + service
-    links[link, at.FREE] = end
-    links[link, at.LAST] = queue
-    links[link, at.BUSY] += count * service
-    links[link, at.PACKETS] += count
-    links[link, at.BYTES] += size
-    if links[link, at.OPEN_STREAM] != stream or links[link, at.OPEN_COUNT] == 0:
-        row = counters[at.STRETCHES]
-        counters[at.STRETCHES] = at.close_stretch(links, streams, messages, stretches, row, link)
-        links[link, at.OPEN_STREAM], links[link, at.OPEN_START] = stream, time
-        links[link, at.OPEN_COUNT], links[link, at.OPEN_BYTES] = 0, 0
-    links[link, at.OPEN_END] = end
-    links[link, at.OPEN_COUNT] += count
-    links[link, at.OPEN_BYTES] += size
+    rows[link, at.FREE] = end
+    rows[link, at.LAST] = queue
+    rows[link, at.BUSY] += count * service
+    rows[link, at.PACKETS] += count
+    rows[link, at.BYTES] += size
+    if rows[link, at.OPEN_STREAM] != stream or rows[link, at.OPEN_COUNT] == 0:
+        at.close_stretch(rows, link)
+        rows[link, at.OPEN_STREAM] = stream
+        rows[link, at.OPEN_START] = time
+        rows[link, at.OPEN_BYTES] = 0
+    rows[link, at.OPEN_END] = end
+    rows[link, at.OPEN_COUNT] += count
+    rows[link, at.OPEN_BYTES] += size
 
 
 @jit
 def add_message(
-    links: Integers,
-    tree: Integers,
-    queues: Integers,
-    runs: Integers,
-    streams: Integers,
-    messages: Integers,
-    active: Integers,
-    counters: Integers,
+    rows: Integers,
     hop_queues: Integers,
     hop_parents: Integers,
     hop_service: Integers,
     hop_delivers: Integers,
-    base: int,
-    message: int,
     name: int,
     now: int,
     packets: int,
     packet_bytes: int,
     last_bytes: int,
-) -> None:
+) -> int:
     """Announce a message to all channels of its route, and put it into the queues of the first ones.
 
     Parameters
     ----------
-    links, tree, queues, runs, streams, messages, active, counters : int64 arrays
-        State, with room for the new rows; see :mod:`simsnn.kernels.packet_state`.
+    rows : (N, FIELDS) int64
+        State; see :mod:`simsnn.kernels.packet_state`. Two rows per hop and one more have never been used.
     hop_queues, hop_parents, hop_service, hop_delivers : (hops,) int64
         Queue, parent hop (-1 at the source), cycles per packet, whether a destination is there.
-    base, message, name : int
-        First row in ``streams``, row in ``messages``, name in the stretches.
-    now, packets, packet_bytes, last_bytes : int
-        Cycle of sending, packets, bytes of each and of the last.
+    name, now, packets, packet_bytes, last_bytes : int
+        Name in the stretches, cycle of sending, packets, bytes of each and of the last.
+
+    Returns
+    -------
+    int
+        Row of the first stream; those of the other hops follow it.
     """
     hops = hop_queues.shape[0]
+    base = rows[HEADER, at.FRESH]
+    message = base + hops
+    rows[HEADER, at.FRESH] += hops + 1
     for hop in range(hops):
-        row, queue = streams[base + hop], hop_queues[hop]
-        link = queues[queue, at.LINK]
-        row[:] = 0
-        row[at.QUEUE], row[at.SERVICE], row[at.LEFT] = queue, hop_service[hop], packets
-        row[at.OWNER], row[at.SIZE], row[at.REST], row[at.ALL] = message, packet_bytes, last_bytes, packets
-        row[at.CHILD], row[at.SIBLING], row[at.DELIVERS] = NONE, NONE, hop_delivers[hop]
-        row[at.PARENT] = base + hop_parents[hop] if hop_parents[hop] != NONE else NONE
-        if queues[queue, at.REMAINING] == 0:
-            links[link, at.PENDING] += 1
-        queues[queue, at.REMAINING] += packets
+        stream, queue = base + hop, hop_queues[hop]
+        link = rows[queue, at.LINK]
+        rows[stream, at.QUEUE], rows[stream, at.SERVICE], rows[stream, at.LEFT] = queue, hop_service[hop], packets
+        rows[stream, at.OWNER], rows[stream, at.SIZE], rows[stream, at.REST] = message, packet_bytes, last_bytes
+        rows[stream, at.CHILD], rows[stream, at.SIBLING], rows[stream, at.ALL] = NONE, NONE, packets
+        rows[stream, at.DELIVERS], rows[stream, at.BOUND] = hop_delivers[hop], 0
+        rows[stream, at.PARENT] = base + hop_parents[hop] if hop_parents[hop] != NONE else NONE
+        if rows[queue, at.REMAINING] == 0:
+            rows[link, at.PENDING] += 1
+        rows[queue, at.REMAINING] += packets
         if hop_parents[hop] == NONE:
-            at.append_run(queues, runs, counters, queue, at.HEAD, base + hop, now, 0, packets)
-            time = max(now, links[link, at.FREE])
-            if time < tree[tree.shape[0] // 2 + link]:
-                at.set_time(tree, link, time)
+            at.append_run(rows, queue, at.HEAD, stream, now, 0, packets)
+            time = max(now, rows[link, at.FREE])
+            if time < rows[link, at.TIME]:
+                at.set_time(rows, link, time)
         else:
-            links[link, at.UNKNOWN] += packets
-    for hop in range(hops - 1, -1, -1):
-        parent = streams[base + hop, at.PARENT]
+            rows[link, at.UNKNOWN] += packets
+    # from the last to the first, so that children are chained in ascending order
+    for stream in range(message - 1, base - 1, -1):
+        parent = rows[stream, at.PARENT]
         if parent != NONE:
-            # from the last to the first, so that children are chained in ascending order
-            streams[base + hop, at.SIBLING] = streams[parent, at.CHILD]
-            streams[parent, at.CHILD] = base + hop
-    for hop in range(hops):
-        children, child = 0, streams[base + hop, at.CHILD]
-        while child != NONE:
-            children += 1
-            child = streams[child, at.SIBLING]
-        counters[at.WIDEST] = max(counters[at.WIDEST], children)
-    row = messages[message]
-    row[at.BASE], row[at.STREAMS], row[at.UNDONE], row[at.NAME] = base, hops, hops, name
-    row[at.PLACE] = counters[at.UNDERWAY]
-    active[counters[at.UNDERWAY]] = message
-    counters[at.UNDERWAY] += 1
+            rows[stream, at.SIBLING] = rows[parent, at.CHILD]
+            rows[parent, at.CHILD] = stream
+    rows[HEADER, at.WIDEST] = max(rows[HEADER, at.WIDEST], hops)
+    rows[message, at.BASE], rows[message, at.STREAMS], rows[message, at.UNDONE] = base, hops, hops
+    rows[message, at.NAME] = name
+    first = rows[HEADER, at.ACTIVE]
+    rows[message, at.PREVIOUS_ACTIVE], rows[message, at.NEXT_ACTIVE] = NONE, first
+    if first != NONE:
+        rows[first, at.PREVIOUS_ACTIVE] = message
+    rows[HEADER, at.ACTIVE] = message
+    return int(base)
 
 
 @jit
-def advance(
-    links: Integers,
-    tree: Integers,
-    queues: Integers,
-    runs: Integers,
-    streams: Integers,
-    messages: Integers,
-    active: Integers,
-    done: Integers,
-    stretches: Integers,
-    counters: Integers,
-    until: int,
-) -> int:
+def advance(rows: Integers, until: int) -> bool:
     """Make every grant of the cycles before ``until``.
 
     Parameters
     ----------
-    links, tree, queues, runs, streams, messages, active, done, stretches, counters : int64 arrays
+    rows : (N, FIELDS) int64
         State; see :mod:`simsnn.kernels.packet_state`. All messages sent before ``until`` are in it.
     until : int
         First cycle whose grants are not made.
 
     Returns
     -------
-    int
-        ``FINISHED``, or which array is to be enlarged before the call is repeated.
+    bool
+        Whether all are made; if not, the array is full and the call is to be repeated with a longer one.
     """
-    while tree[1] < until:
-        link = at.first_link(tree)
-        at.set_time(tree, link, NEVER)
+    while rows[1, at.TIME] < until:
+        # a grant makes at most a run per branch, a remembered grant and a stretch
+        need = rows[HEADER, at.WIDEST] + 2
+        link = at.first_link(rows)
+        at.set_time(rows, link, NEVER)
         while True:
-            alone = links[link, at.PENDING] == 1
-            settled = alone or links[link, at.UNKNOWN] == 0
-            limit = until if settled else min(until, tree[1] + 1)
-            queue, time = _choose(links, queues, runs, link)
+            alone = rows[link, at.PENDING] == 1
+            settled = alone or rows[link, at.UNKNOWN] == 0
+            limit = until if settled else min(until, rows[1, at.TIME] + 1)
+            queue, time = _choose(rows, link)
             if time >= limit:
-                at.set_time(tree, link, time)
+                at.set_time(rows, link, time)
                 break
-            if counters[at.FREE_RUNS] <= counters[at.WIDEST]:
-                at.set_time(tree, link, time)
-                return NEED_RUNS
-            if counters[at.STRETCHES] == stretches.shape[0]:
-                at.set_time(tree, link, time)
-                return NEED_STRETCHES
-            run = runs[queues[queue, at.HEAD]]
-            stream = run[at.STREAM]
-            service = streams[stream, at.SERVICE]
-            count, spacing = _batch(run, service, time, limit) if alone else (1, service)
-            _grant(links, queues, runs, streams, messages, stretches, counters, queue, time, count, spacing)
-            there = time + service + links[link, at.LATENCY]
-            _send_on(links, tree, queues, runs, streams, counters, stream, there, spacing, count)
-            if streams[stream, at.LEFT] == 0:
-                _finish(streams, messages, active, done, counters, stream, there + (count - 1) * spacing)
-    return FINISHED
+            if rows[HEADER, at.FREE_ROWS] + rows.shape[0] - rows[HEADER, at.FRESH] < need:
+                at.set_time(rows, link, time)
+                return False
+            run = rows[queue, at.HEAD]
+            stream = rows[run, at.STREAM]
+            service = rows[stream, at.SERVICE]
+            count, spacing = _batch(rows, run, service, time, limit) if alone else (1, service)
+            _grant(rows, queue, time, count, spacing)
+            there = time + service + rows[link, at.LATENCY]
+            if rows[stream, at.CHILD] != NONE:
+                _send_on(rows, stream, there, spacing, count)
+            if rows[stream, at.LEFT] == 0:
+                _finish(rows, stream, there + (count - 1) * spacing)
+    return True

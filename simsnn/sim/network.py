@@ -113,12 +113,11 @@ class PacketNetwork:
 
     def uses(self) -> tuple[LinkUse, ...]:
         """What each channel carried up to now; all of it once the clock has run out of events."""
-        rows = self._arrays.links[:, [at.BUSY, at.BYTES, at.PACKETS]].tolist()
-        return tuple(LinkUse(*row) for row in rows)
+        return tuple(LinkUse(*row) for row in self._arrays.columns(at.BUSY, at.BYTES, at.PACKETS))
 
     def peak_packets(self) -> tuple[int, ...]:
         """Per channel, the most packets that waited for it at once behind one of the channels that feed it."""
-        return tuple(self._arrays.links[:, at.PEAK].tolist())
+        return tuple(peak for (peak,) in self._arrays.columns(at.PEAK))
 
     def stretches(self) -> list[tuple[int, int, int, int, int]]:
         """Stretches of use as (channel, start, end, message, bytes), by channel and start.
@@ -127,9 +126,7 @@ class PacketNetwork:
         ``LONG_STRETCH`` or more packets of one message in a row; where several take turns with fewer, the
         stretch is of ``SEVERAL``. Pauses in which the next packet has not come yet are part of a stretch.
         """
-        rows = self._arrays.stretches()
-        order = np.lexsort((rows[:, at.STRETCH_START], rows[:, at.STRETCH_LINK]))
-        return [tuple(row) for row in rows[order].tolist()]
+        return self._arrays.stretches()
 
     def _passage(self, source: int, destinations: tuple[int, ...]) -> tuple[_Passage, ...]:
         found = self._passages.get((source, destinations))

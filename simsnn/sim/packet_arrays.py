@@ -1,4 +1,4 @@
-"""The arrays of packets in flight, with room that grows on demand, around the kernel that moves them.
+"""The array of packets in flight, which grows on demand, around the kernel that moves them.
 
 Tests: ``tests/property/test_network_twin.py`` (small and large starting sizes give equal results).
 """
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from simsnn.kernels import packet_state as at
 from simsnn.kernels.packet_bounds import earliest_delivery
-from simsnn.kernels.packet_state import NEVER, NONE, close_stretch
-from simsnn.kernels.packets import FINISHED, NEED_RUNS, add_message, advance
+from simsnn.kernels.packet_state import HEADER, NEVER, NONE, close_stretch
+from simsnn.kernels.packets import add_message, advance
 
 Integers = NDArray[np.int64]
 
@@ -35,160 +35,115 @@ class StreamShape:
 
 
 class PacketArrays:
-    """Channels, queues, runs, streams and messages as columns.
+    """Channels, queues, runs, streams and messages: rows of one array.
 
     Parameters
     ----------
     latency_cycles : tuple of int
         Of each directed channel.
     room : int
-        Rows to begin with, positive.
+        Rows to begin with, beside those of the channels; positive.
     """
 
     def __init__(self, latency_cycles: tuple[int, ...], room: int = 256) -> None:
-        links = len(latency_cycles)
-        self.links = np.zeros((links, at.LINK_FIELDS), np.int64)
-        self.links[:, [at.LAST, at.FIRST, at.ROW]] = NONE
-        self.links[:, at.LATENCY] = latency_cycles
-        leaves = 1
-        while leaves < links:
-            leaves *= 2
-        self._tree = np.full(2 * leaves, NEVER, np.int64)
-        self._queues = np.zeros((room, at.QUEUE_FIELDS), np.int64)
-        self._queue_count = 0
-        self._runs = np.zeros((0, at.RUN_FIELDS), np.int64)
-        self._streams = np.zeros((room, at.STREAM_FIELDS), np.int64)
-        self._stream_count = 0
-        self._messages = np.zeros((room, at.MESSAGE_FIELDS), np.int64)
-        self._message_count = 0
-        self._active = np.zeros(room, np.int64)
-        self._done = np.zeros(room, np.int64)
-        self._stretches = np.zeros((room, at.STRETCH_FIELDS), np.int64)
-        self._counters = np.zeros(at.COUNTERS, np.int64)
-        self._counters[at.FREE_RUN] = NONE
-        self._add_runs(room)
+        self._count = len(latency_cycles)
+        self._leaves = 1
+        while self._leaves < self._count:
+            self._leaves *= 2
+        self._rows = np.zeros((2 * self._leaves + room, at.FIELDS), np.int64)
+        self._rows[HEADER, [at.FREE_ROW, at.ACTIVE, at.DONES]] = NONE
+        self._rows[HEADER, at.LEAVES] = self._leaves
+        self._rows[HEADER, at.FRESH] = 2 * self._leaves
+        self._rows[1 : 2 * self._leaves, at.TIME] = NEVER
+        self._links()[:, [at.LAST, at.FIRST, at.STRETCH]] = NONE
+        self._links()[:, at.LATENCY] = latency_cycles
 
     def queue(self, link: int, requester: int, *, fed: bool) -> int:
-        """Make the queue of a requester, in its place in the ring of the channel's queues."""
-        number, self._queue_count = self._queue_count, self._queue_count + 1
-        self._queues = _with_room(self._queues, self._queue_count)
-        row = self._queues[number]
+        """Make the queue of a requester, in its place in the ring of the channel's queues; returns its row."""
+        self._make_room(1)
+        rows, link = self._rows, self._leaves + link
+        number = int(rows[HEADER, at.FRESH])
+        rows[HEADER, at.FRESH] += 1
+        row = rows[number]
         row[at.LINK], row[at.KEY], row[at.FED] = link, requester, fed
         row[[at.HEAD, at.TAIL, at.GONE, at.GONE_TAIL]] = NONE
-        first = int(self.links[link, at.FIRST])
+        first = int(rows[link, at.FIRST])
         if first == NONE:
             row[at.AFTER] = number
         else:
             # behind the last of the lower requesters; behind the highest of all where there is none
             before = last = first
-            while self._queues[last, at.AFTER] != first:
-                last = int(self._queues[last, at.AFTER])
-                before = last if self._queues[last, at.KEY] < requester else before
-            before = last if self._queues[first, at.KEY] > requester else before
-            row[at.AFTER] = self._queues[before, at.AFTER]
-            self._queues[before, at.AFTER] = number
-        if first == NONE or self._queues[first, at.KEY] > requester:
-            self.links[link, at.FIRST] = number
+            while rows[last, at.AFTER] != first:
+                last = int(rows[last, at.AFTER])
+                before = last if rows[last, at.KEY] < requester else before
+            before = last if rows[first, at.KEY] > requester else before
+            row[at.AFTER] = rows[before, at.AFTER]
+            rows[before, at.AFTER] = number
+        if first == NONE or rows[first, at.KEY] > requester:
+            rows[link, at.FIRST] = number
         return number
 
     def add(self, shape: StreamShape, name: int, now: int, packets: int, packet_bytes: int, last_bytes: int) -> int:
-        """Put a message into the queues of its first channels; returns the number of its first stream."""
-        base, hops = self._stream_count, len(shape.queues)
-        self._stream_count += hops
-        self._message_count += 1
-        self._streams = _with_room(self._streams, self._stream_count)
-        self._messages = _with_room(self._messages, self._message_count)
-        self._active = _with_room(self._active, self._message_count)
-        self._done = _with_room(self._done, self._stream_count)
-        while self._counters[at.FREE_RUNS] < hops:
-            self._add_runs(len(self._runs))
-        add_message(
-            self.links,
-            self._tree,
-            self._queues,
-            self._runs,
-            self._streams,
-            self._messages,
-            self._active,
-            self._counters,
-            shape.queues,
-            shape.parents,
-            shape.service,
-            shape.delivers,
-            base,
-            self._message_count - 1,
-            name,
-            now,
-            packets,
-            packet_bytes,
-            last_bytes,
+        """Put a message into the queues of its first channels; returns the row of its first stream."""
+        self._make_room(2 * len(shape.queues) + 1)
+        return int(
+            add_message(
+                self._rows,
+                shape.queues,
+                shape.parents,
+                shape.service,
+                shape.delivers,
+                name,
+                now,
+                packets,
+                packet_bytes,
+                last_bytes,
+            )
         )
-        return base
 
     def advance(self, until: int) -> list[tuple[int, int]]:
         """Make every grant before a cycle; returns stream and time of the deliveries that are certain now."""
-        while True:
-            status = advance(
-                self.links,
-                self._tree,
-                self._queues,
-                self._runs,
-                self._streams,
-                self._messages,
-                self._active,
-                self._done,
-                self._stretches,
-                self._counters,
-                until,
-            )
-            if status == FINISHED:
-                break
-            if status == NEED_RUNS:
-                self._add_runs(len(self._runs))
-            else:
-                self._stretches = _with_room(self._stretches, len(self._stretches) + 1)
-        count = int(self._counters[at.DONES])
-        self._counters[at.DONES] = 0
-        found = self._done[:count]
-        return list(zip(found.tolist(), self._streams[found, at.DONE].tolist(), strict=True)) if count else []
+        while not advance(self._rows, until):
+            self._make_room(len(self._rows))
+        found: list[tuple[int, int]] = []
+        stream = int(self._rows[HEADER, at.DONES])
+        self._rows[HEADER, at.DONES] = NONE
+        while stream != NONE:
+            found.append((stream, int(self._rows[stream, at.DONE])))
+            stream = int(self._rows[stream, at.NEXT_DONE])
+        return found
 
     def earliest_delivery(self, until: int) -> int:
         """Cycle before which no delivery that is not certain yet can be; ``NEVER`` without one."""
-        return int(
-            earliest_delivery(
-                self.links,
-                self._queues,
-                self._runs,
-                self._streams,
-                self._messages,
-                self._active,
-                self._counters,
-                until,
-            )
-        )
+        return int(earliest_delivery(self._rows, self._count, until))
 
-    def stretches(self) -> Integers:
-        """Stretches of use up to now, (rows, STRETCH_FIELDS) int64; what goes on is not ended by the call."""
-        rows, links = int(self._counters[at.STRETCHES]), self.links.copy()
-        found = _with_room(self._stretches, rows + len(links)).copy()
-        for link in range(len(links)):
-            rows = int(close_stretch(links, self._streams, self._messages, found, rows, link))
-        return found[:rows]
+    def columns(self, *fields: int) -> list[list[int]]:
+        """Some fields of every channel."""
+        found: list[list[int]] = self._links()[:, list(fields)].tolist()
+        return found
 
-    def _add_runs(self, count: int) -> None:
-        first = len(self._runs)
-        added = np.zeros((count, at.RUN_FIELDS), np.int64)
-        added[:, at.NEXT] = np.arange(first + 1, first + count + 1)
-        added[-1, at.NEXT] = self._counters[at.FREE_RUN]
-        self._runs = np.concatenate((self._runs, added))
-        self._counters[at.FREE_RUN] = first
-        self._counters[at.FREE_RUNS] += count
+    def stretches(self) -> list[tuple[int, int, int, int, int]]:
+        """Stretches of use up to now as (channel, start, end, message, bytes), by channel and start."""
+        self._make_room(self._count)
+        rows = self._rows.copy()  # what goes on is not ended by being looked at
+        found: list[tuple[int, int, int, int, int]] = []
+        for link in range(self._count):
+            close_stretch(rows, self._leaves + link)
+            place, of_link = int(rows[self._leaves + link, at.STRETCH]), []
+            while place != NONE:
+                start, end, message, size, before = rows[place, : at.STRETCH_BEFORE + 1].tolist()
+                of_link.append((link, start, end, message, size))
+                place = before
+            found += reversed(of_link)
+        return found
 
+    def _links(self) -> Integers:
+        return self._rows[self._leaves : self._leaves + self._count]
 
-def _with_room(array: Integers, rows: int) -> Integers:
-    """The array, or one of at least twice the length that begins with it."""
-    if rows <= len(array):
-        return array
-    larger = np.zeros((max(rows, 2 * len(array)), *array.shape[1:]), np.int64)
-    larger[: len(array)] = array
-    return larger
+    def _make_room(self, rows: int) -> None:
+        """Let at least so many rows be there that were never used; at least twice as many in all where it grows."""
+        length = int(self._rows[HEADER, at.FRESH]) + rows
+        if length > len(self._rows):
+            longer = np.zeros((max(length, 2 * len(self._rows)), at.FIELDS), np.int64)
+            longer[: len(self._rows)] = self._rows
+            self._rows = longer
