@@ -112,4 +112,20 @@ def test_the_report_shows_the_section_where_there_is_one(lines: int) -> None:
     print_report(make_report().model_copy(update={"pipeline": make_pipeline(PIPEDREAM)}), console, lines)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "pipeline: pipedream on 4 processors" in text
-    assert text.index("pipeline:") < text.index("\nstep ")
+    assert text.index("pipeline:") < text.index("\nrun ") < text.index("\niteration ") < text.index("\nsample ")
+
+
+def test_totals_are_of_the_run_an_iteration_a_sample_and_an_epoch() -> None:
+    section = make_pipeline(SPIKEPIPE)
+    report = make_report(samples=48 * 64).model_copy(update={"pipeline": section})
+    console = Console(file=io.StringIO(), width=100, no_color=True, color_system=None)
+    print_report(report, console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    rows = {line.split()[0]: line for line in lines if re.match(r"(run|iteration|sample|epoch) ", line)}
+    assert rows["run"].split()[1] == "211.4k"
+    assert rows["iteration"].split()[1] == "238.6k"
+    assert "48 in the run; exact period" in rows["iteration"]
+    assert rows["sample"].split()[1] == "3.728k"
+    assert "64 in an iteration" in rows["sample"]
+    assert rows["epoch"].split()[1] == "5.249M"
+    assert rows["epoch"].rstrip().endswith("22 iterations")
