@@ -123,11 +123,12 @@ def _messages(graph: TaskGraph, execution: Execution) -> _Events:
     found = []
     order = _order_within_task(graph).tolist()
     for message, record in zip(graph.messages, execution.messages, strict=True):
-        found.append((message.after, order[message.id], -1, record.sent))
-        ends = zip(message.destinations, record.arrived, strict=True)
-        found += [(message.after, order[message.id], end, time) for end, time in ends]
-    task, number, end, time = np.array(found, np.int64).T
-    return _Events(_MESSAGE, task, (number, end, np.zeros_like(task)), time)
+        for end, arrived in zip(message.destinations, record.arrived, strict=True):
+            # The sending once per destination: one that is left out changes the run from then on.
+            found.append((message.after, order[message.id], end, 0, record.sent))
+            found.append((message.after, order[message.id], end, 1, arrived))
+    task, number, end, moment, time = np.array(found, np.int64).T
+    return _Events(_MESSAGE, task, (number, end, moment), time)
 
 
 def _intervals(rows: NDArray[np.void], number: NDArray[np.int64], kind: int) -> Iterator[_Events]:
@@ -157,12 +158,16 @@ def _quiet(execution: Execution) -> NDArray[np.int64]:
             found.append((free, sent))
         free = max(free, arrived)
     found.append((free, _FOREVER))
-    known = [moment for moment in found if _turns_known(execution.trace, moment[0])]
-    return np.array(known, np.int64).reshape(-1, 2)
+    moments = np.array(found, np.int64)
+    return moments[_turns_known(execution.trace, moments[:, 0])]
 
 
-def _turns_known(trace: Trace, time: int) -> bool:
-    """Whether the last packets of every link before a time belonged to one message."""
-    rows = trace.intervals[(trace.intervals["kind"] == Kind.SEND) & (trace.intervals["start"] < time)]
-    last = np.flatnonzero(np.concatenate((rows["resource"][1:] != rows["resource"][:-1], [True])))
-    return not len(rows) or bool((rows["task"][last] != ABSENT).all())
+def _turns_known(trace: Trace, times: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """At which times the last packets of every link belonged to one message."""
+    known = np.ones(len(times), np.bool_)
+    sent = trace.intervals[trace.intervals["kind"] == Kind.SEND]
+    for link in np.unique(sent["resource"]):
+        rows = sent[sent["resource"] == link]
+        last = np.searchsorted(rows["start"], times) - 1
+        known &= (last < 0) | (rows["task"][last] != ABSENT)
+    return known

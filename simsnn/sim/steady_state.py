@@ -5,7 +5,7 @@ per event. A run *repeats* with q iterations and L cycles if for a stretch of ro
 
     times[n + q] = times[n] + L        in every column.
 
-Observed: that holds for at least max(reach, q) rows. It gives the throughput, q iterations per L
+Observed: that holds for more than max(reach, q) rows. It gives the throughput, q iterations per L
 cycles, and proves nothing about what comes later.
 
 Why a repeated window implies that the run goes on like that for ever. The machine is deterministic:
@@ -81,6 +81,8 @@ class SteadyState:
         Least number of iterations, and their cycles.
     first, rows : int
         Iterations ``first`` .. ``first + rows - 1`` happen again a period later.
+    counted : int
+        First iteration whose counters repeat too: what it did depends on the iterations since ``first`` alone.
     simulated : int
         Iterations of the run.
     cut : int or None
@@ -95,6 +97,7 @@ class SteadyState:
     period: Period
     first: int
     rows: int
+    counted: int
     simulated: int
     cut: int | None
     proven: bool
@@ -125,19 +128,19 @@ class SteadyState:
         ValueError
             Without a cut, or for a number of iterations that is smaller or not congruent.
         """
-        rows, periods = self._sources(iterations)
+        rows, periods = self._sources(iterations, self.first)
         shift = (periods * self.period.cycles).reshape((-1,) + (1,) * (times.ndim - 1))
         found = times[rows]
         return np.where(found == ABSENT, ABSENT, found + shift)
 
     def extend_counters(self, counters: NDArray[np.int64], iterations: int) -> NDArray[np.int64]:
         """Counters per iteration (stalls, bytes) of the same run with more iterations; see ``extend_times``."""
-        return counters[self._sources(iterations)[0]]
+        return counters[self._sources(iterations, self.counted)[0]]
 
     def total(self, counters: NDArray[np.int64], iterations: int) -> NDArray[np.int64]:
         """Sum over the iterations of ``extend_counters``, int64, shape (...), without laying them out."""
         periods = self._periods(iterations)
-        one = counters[self.first : self.first + self.period.iterations].sum(axis=0)
+        one = counters[self.counted : self.counted + self.period.iterations].sum(axis=0)
         return np.asarray(counters.sum(axis=0) + periods * one)
 
     def makespan_cycles(self, makespan_cycles: int, iterations: int) -> int:
@@ -156,11 +159,11 @@ class SteadyState:
             )
         return more // one
 
-    def _sources(self, iterations: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _sources(self, iterations: int, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row of this run that an iteration is like, and by how many periods it is later."""
         inserted, one = self._periods(iterations), self.period.iterations
         number = np.arange(iterations, dtype=np.int64)
-        periods = np.clip((number - self.first) // one, 0, inserted)
+        periods = np.clip((number - first) // one, 0, inserted)
         return number - periods * one, periods
 
 
@@ -173,7 +176,7 @@ def find_period(times: NDArray[np.int64], reach: int) -> Period | None:
 def find_steady_state(
     times: NDArray[np.int64], reach: int, quiet: NDArray[np.int64] | None = None
 ) -> SteadyState | NotSteady:
-    """Least period of a run, and where it can be extended.
+    """Least period with which a run can be extended, or else the least one observed.
 
     Parameters
     ----------
@@ -189,14 +192,17 @@ def find_steady_state(
     SteadyState or NotSteady
     """
     rows = _Rows(times)
+    observed: list[SteadyState] = []
     for iterations in range(1, (rows.count - 1) // 2 + 1):
-        blocks = rows.repeated(iterations)
-        observed = [block for block in blocks if block.rows >= max(reach, iterations)]
-        if observed:
-            found = [rows.steady(block, reach, quiet) for block in observed]
+        blocks = (block for block in rows.repeated(iterations) if block.rows > max(reach, iterations))
+        found = [rows.steady(block, reach, quiet) for block in blocks]
+        if any(state.cut is not None for state in found):
             return min(found, key=lambda state: (state.cut is None, not state.proven, -state.rows))
-    more = max(rows.count, 3 * reach + 1 - rows.count)
-    return NotSteady(f"no {max(reach, 1)} of {rows.count} iterations in a row repeat", more)
+        observed += sorted(found, key=lambda state: -state.rows)
+    if observed:
+        return observed[0]
+    more = max(rows.count, 3 * reach + 2 - rows.count)
+    return NotSteady(f"no {max(reach, 1) + 1} of {rows.count} iterations in a row repeat", more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +245,16 @@ class _Rows:
         """What a repeated block tells: the latest cut that its rows allow."""
         period = Period(block.iterations, block.cycles)
         first, stop = max(block.first, reach), block.first + block.rows
-        limit = self._differs(first, block.iterations) if first < stop else ABSENT
-        for end in range(stop, first, -1):
+        enough = stop - first >= reach  # for counters, which look at the iterations before
+        limit = self._differs(first, block.iterations) if enough else ABSENT
+        for end in range(stop if enough else first, first, -1):
             cut = int(self.begun[end])
             since = self._complete(block, first, end, cut)
             if since is not None and cut + block.cycles <= limit:
                 proven = quiet is not None and bool(((quiet[:, 0] < cut) & (quiet[:, 1] > since)).any())
-                return SteadyState(period, first, stop - first, self.count, cut, proven, 0)
-        return SteadyState(period, block.first, block.rows, self.count, None, False, self._more(block, reach))
+                return SteadyState(period, first, stop - first, first + reach, self.count, cut, proven, 0)
+        counted, more = block.first + reach, self._more(block, reach)
+        return SteadyState(period, block.first, block.rows, counted, self.count, None, False, more)
 
     def _complete(self, block: _Block, first: int, end: int, cut: int) -> int | None:
         """Cycle from which the rows first .. end - 1 alone make the state before the cut; None if they do not."""
