@@ -1,13 +1,12 @@
 """Arrows of a Perfetto file: chunk edges, messages over the links, and tasks that wait for whole tasks.
 
 An arrow leaves within the last cycle of the producer's interval (at its end another may begin) and arrives at the
-start of the consumer's. One for a message passes through the last stretch in which a link carried it before it was
-there. Where there are too many, every n-th of each kind is drawn. Proof: ``tests/unit/test_perfetto.py``.
+start of the consumer's. One for a message passes through the last stretch in which a link to the consumer carried it
+before it was there. Where there are too many, every n-th of each kind is drawn. Proof: ``tests/unit/test_perfetto.py``.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +19,8 @@ from simsnn.sim.trace import Kind, Trace
 Json = dict[str, object]
 Place = Callable[[int], tuple[int, int]]
 """Process and thread of a resource."""
+Leads = Callable[[int, int], bool]
+"""Whether a link is known to lead to the processor of an engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class Arrow:
     rows: tuple[int, ...]
 
 
-def arrow_events(trace: Trace, dependencies: NDArray[np.int32], place: Place, limit: int) -> tuple[list[Json], int]:
+def arrow_events(
+    trace: Trace, dependencies: NDArray[np.int32], place: Place, leads: Leads, limit: int
+) -> tuple[list[Json], int]:
     """Flow events, and how many arrows they draw.
 
     Parameters
@@ -42,13 +45,19 @@ def arrow_events(trace: Trace, dependencies: NDArray[np.int32], place: Place, li
         Tasks and the tasks that wait for all of them.
     place : callable
         Process and thread of a resource.
+    leads : callable
+        Whether a link is known to lead to the processor of an engine, to tell the ways of a multicast apart.
     limit : int
         Most arrows.
     """
     step = max(1, -(-(len(trace.edges) + len(trace.flows) + len(dependencies)) // limit))
     events: list[Json] = []
     count = 0
-    arrows = (*_chunk_arrows(trace, step), *_message_arrows(trace, step), *_task_arrows(trace, dependencies[::step]))
+    arrows = (
+        *_chunk_arrows(trace, step),
+        *_message_arrows(trace, leads, step),
+        *_task_arrows(trace, dependencies[::step]),
+    )
     for count, arrow in enumerate(arrows, start=1):
         for number, row in enumerate(arrow.rows):
             phase = "s" if number == 0 else "f" if number == len(arrow.rows) - 1 else "t"
@@ -93,23 +102,29 @@ def _interval_index(trace: Trace) -> tuple[Index, Index]:
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """Intervals in which each task begins to load or compute, and in which its last result is complete; -1: none."""
+    """Per task: intervals in which it begins to load or compute, and in which its last result is complete; engine.
+
+    -1 where there is none.
+    """
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+    engine: NDArray[np.int64]
 
     @classmethod
     def of(cls, trace: Trace, tasks: int) -> _Ends:
         """Find them for tasks 0 .. ``tasks`` - 1."""
         rows, kinds = trace.intervals, trace.intervals["kind"]
-        begun = np.flatnonzero((kinds == Kind.LOAD) | (kinds == Kind.COMPUTE))
-        ended = np.flatnonzero((kinds == Kind.STORE) | (kinds == Kind.COMPUTE))
-        first, last = np.full(tasks, -1, np.int64), np.full(tasks, -1, np.int64)
+        computed = kinds == Kind.COMPUTE
+        begun = np.flatnonzero((kinds == Kind.LOAD) | computed)
+        ended = np.flatnonzero((kinds == Kind.STORE) | computed)
+        first, last, engine = (np.full(tasks, -1, np.int64) for _ in range(3))
         begun = begun[np.argsort(-rows["start"][begun], kind="stable")]
         ended = ended[np.argsort(rows["end"][ended], kind="stable")]
         first[rows["task"][begun]] = begun  # of equal indices the last assignment stays
         last[rows["task"][ended]] = ended
-        return cls(first, last)
+        engine[rows["task"][computed]] = rows["resource"][computed]
+        return cls(first, last, engine)
 
 
 def _task_arrows(trace: Trace, dependencies: NDArray[np.int32]) -> Iterator[Arrow]:
@@ -121,33 +136,40 @@ def _task_arrows(trace: Trace, dependencies: NDArray[np.int32]) -> Iterator[Arro
             yield Arrow("dependency", "dependency", (int(ends.last[task]), int(ends.first[to_task])))
 
 
-def _message_arrows(trace: Trace, step: int) -> Iterator[Arrow]:
+def _message_arrows(trace: Trace, leads: Leads, step: int) -> Iterator[Arrow]:
     flows = trace.flows[::step]
     if not len(flows):
         return
     ends = _Ends.of(trace, _tasks(trace, int(max(flows["task"].max(), flows["to_task"].max()))))
-    carried = _stretches(trace)
+    first_link = trace.engines + trace.channels
+    carried = _carried(trace)
     for task, to_task, _, arrived, message in flows.tolist():
-        if ends.last[task] < 0 or ends.first[to_task] < 0:
+        source, target, engine = int(ends.last[task]), int(ends.first[to_task]), int(ends.engine[to_task])
+        if source < 0 or target < 0:
             continue
-        times, rows = carried.get(message, ([], []))
-        before = bisect_right(times, arrived)
-        through = (rows[before - 1],) if before else ()
-        yield Arrow("message", "message", (int(ends.last[task]), *through, int(ends.first[to_task])))
+        before = [c for c in carried.get(message, ()) if c.end <= arrived]
+        before = [c for c in before if leads(c.resource - first_link, engine)] or before
+        yield Arrow("message", "message", (source, *(c.row for c in before[-1:]), target))
 
 
-def _stretches(trace: Trace) -> dict[int, tuple[list[int], list[int]]]:
-    """Per message, ends and positions of the intervals in which links carried it, by end."""
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Interval ``row`` in which a link carried a message."""
+
+    end: int
+    resource: int
+    row: int
+
+
+def _carried(trace: Trace) -> dict[int, list[_Stretch]]:
+    """Stretches of every message, by end."""
     rows = trace.intervals
     sends = np.flatnonzero(rows["kind"] == Kind.SEND)
     sends = sends[np.argsort(rows["end"][sends], kind="stable")]
-    found: dict[int, tuple[list[int], list[int]]] = {}
-    for message, end, row in zip(
-        rows["chunk"][sends].tolist(), rows["end"][sends].tolist(), sends.tolist(), strict=True
-    ):
-        times, positions = found.setdefault(message, ([], []))
-        times.append(end)
-        positions.append(row)
+    found: dict[int, list[_Stretch]] = {}
+    columns = (rows[name][sends].tolist() for name in ("chunk", "end", "resource"))
+    for message, end, resource, row in zip(*columns, sends.tolist(), strict=True):
+        found.setdefault(message, []).append(_Stretch(end, resource, row))
     return found
 
 

@@ -95,6 +95,11 @@ class TraceNames:
             return self._of(self.channel_processors, resource - engines, _CHANNELS)
         return _LINKS
 
+    def leads(self, link: int, engine: int) -> bool:
+        """Whether a link is named after its end (``ring0 core0->core1``), and that is the processor of an engine."""
+        owner = self.engine_processors[engine] if self.processors and engine >= 0 else SHARED
+        return owner != SHARED and self.links[link].endswith(f"->{self.processors[owner]}")
+
     def sram_process(self, sram: int) -> int:
         """Process that holds the counter of an SRAM."""
         return self._of(self.sram_processors, sram, _SRAMS)
@@ -138,7 +143,7 @@ def write_perfetto(
     """
     names.check(trace)
     slices = draw_slices(trace.intervals, max_events)
-    arrows, shown = arrow_events(trace, dependencies, lambda r: (names.process(r), r), max_events)
+    arrows, shown = arrow_events(trace, dependencies, lambda r: (names.process(r), r), names.leads, max_events)
     buckets = max(_FEWEST_BUCKETS, min(BUCKETS, max_events // max(1, trace.channels + trace.srams)))
     events = [*_tracks(names), *_slice_events(names, slices), *arrows]
     events += [*_channel_counters(trace, names, buckets), *_sram_counters(trace, names, buckets)]
