@@ -17,6 +17,7 @@ from simsnn.results.report import Report
 from simsnn.viz.gantt import Chart, LinkActivity, pipeline_figure, schedules_figure
 from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, shade, steady_start
 from simsnn.viz.style import Scale, save
+from simsnn.viz.timeline import timeline_figure
 from tests.naive.pipeline_reports import GPIPE, PIPEDREAM, SPIKEPIPE, VGG, Made, make_pipeline
 from tests.naive.reports import make_report
 
@@ -150,3 +151,15 @@ def test_equal_reports_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         save(pipeline_figure(report_of(SHORT)), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_timeline_of_a_pipelined_run_shows_its_jobs() -> None:
+    axes = timeline_figure(report_of(SHORT)).axes[0]
+    assert sum(len(bars(axes, row)) for row in range(len(SHORT.processors))) == len(SHORT.jobs)
+
+
+def test_a_long_run_has_bounded_marks() -> None:
+    long = make_pipeline(replace(SPIKEPIPE, iterations=200))
+    figure = timeline_figure(report_of(long))
+    assert len(figure.axes[0].texts) < 2_000
+    assert len(figure.axes[0].collections) == 2 * len(long.processors) + 1
