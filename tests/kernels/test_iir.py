@@ -94,6 +94,21 @@ def test_single_precision_stays_single_and_close(neuron: IirNeuron) -> None:
     np.testing.assert_allclose(dx.reshape(6, -1), naive.backward(*wide, neuron), rtol=5e-5, atol=5e-5)
 
 
+@pytest.mark.parametrize("coefficient", ["feedback", "threshold"])
+def test_a_potential_at_the_threshold_fires(coefficient: str) -> None:
+    """Taps and currents are exact in binary; a spike takes 0.5 * 1 off the next potential, or 1."""
+    switches = {"reset": "soft", "reset_coefficient": coefficient, "detach_reset": True}
+    neuron = IirNeuron.model_validate({"feedback": [0.5], "threshold": 1.0, **switches})
+    spikes, u = Membrane(neuron, 3).forward(_maps(np.array([[1.0, 0.5], [0.5, 0.75], [0.25, 0.0]])))
+    assert spikes.reshape(3, 2).tolist() == [[1, 0], [0, 1], [0, 0]]
+    after = {"feedback": [0.5, 1.0], "threshold": [0.0, 1.0]}[coefficient]
+    assert u.reshape(3, 2)[:2].tolist() == [[1.0, 0.5], after]
+    last = {"feedback": [0.5, 0.0], "threshold": [0.25, -0.5]}[coefficient]
+    assert u.reshape(3, 2)[2].tolist() == last
+    rounded = Membrane(neuron, 3).forward_rounded(_maps(np.array([[1.0, 0.5], [0.5, 0.75], [0.25, 0.0]])), 24)
+    np.testing.assert_array_equal(rounded[0], spikes)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("leak", [0.0, 0.25, 0.7, 1.0])
 @pytest.mark.parametrize("detach", [False, True])
