@@ -56,17 +56,35 @@ way, first stream whose delivery was found, most children of a hop."""
 with packets to come, packets to come that have not arrived, latency, occupied cycles, packets and bytes carried,
 longest queue behind a channel, last stretch; of the last packets of one stream: which, from, to, how many, bytes."""
 
-LINK, KEY, AFTER, HEAD, TAIL, REMAINING, GRANTED, GONE, GONE_TAIL, DEPARTED, FED = range(11)
+LINK, KEY, AFTER, HEAD, TAIL, REMAINING, GRANTED, GONE, GONE_TAIL, DEPARTED, FED, WORK, WORK_DONE = range(13)
 """Queues: channel, requester, next in the ring, first and last run, packets to come, packets granted, first and
-last run of remembered grants, packets granted before those, whether another channel feeds it."""
+last run of remembered grants, packets granted before those, whether another channel feeds it, cycles on the
+channel of all packets that ever came, of those granted."""
 
 STREAM, START, STEP, TOTAL, USED, NEXT = range(6)
 """Runs: stream, arrival of the first packet, distance of arrivals, packets, those granted, next run."""
 
-QUEUE, SERVICE, LEFT, CHILD, SIBLING, PARENT, DELIVERS, OWNER, SIZE, REST, DONE, BOUND, ALL, NEXT_DONE = range(14)
+(
+    QUEUE,
+    SERVICE,
+    LEFT,
+    CHILD,
+    SIBLING,
+    PARENT,
+    DELIVERS,
+    OWNER,
+    SIZE,
+    REST,
+    DONE,
+    BOUND,
+    ALL,
+    NEXT_DONE,
+    WORK_BEFORE,
+    CAME,
+) = range(16)
 """Streams: queue, cycles per packet, packets not granted, first child, next child of the parent, parent, whether
 a destination is here, message, bytes of a packet and of the last one, when all of it was through, lower bound,
-packets, next stream whose delivery was found."""
+packets, next stream whose delivery was found; ``WORK`` of the queue with its last packet so far, and when that came."""
 
 BASE, STREAMS, UNDONE, NAME, PREVIOUS_ACTIVE, NEXT_ACTIVE = range(6)
 """Messages: first stream (the others follow it), streams, those not done, id, neighbours among those under way."""
@@ -141,6 +159,16 @@ def append_run(rows: Integers, queue: int, ends: int, stream: int, start: int, s
     else:
         rows[tail, NEXT] = run
     rows[queue, ends + 1] = run
+
+
+@jit
+def enter(rows: Integers, stream: int, start: int, step: int, count: int) -> None:
+    """Packets of a stream come into its queue."""
+    queue = rows[stream, QUEUE]
+    append_run(rows, queue, HEAD, stream, start, step, count)
+    rows[queue, WORK] += count * rows[stream, SERVICE]
+    rows[stream, WORK_BEFORE] = rows[queue, WORK]
+    rows[stream, CAME] = start + (count - 1) * step
 
 
 @jit

@@ -55,9 +55,8 @@ def _send_on(rows: Integers, stream: int, start: int, step: int, count: int) -> 
     """Packets that leave a channel enter the queues of all branches of their tree."""
     child = rows[stream, at.CHILD]
     while child != NONE:
-        queue = rows[child, at.QUEUE]
-        link = rows[queue, at.LINK]
-        at.append_run(rows, queue, at.HEAD, child, start, step, count)
+        link = rows[rows[child, at.QUEUE], at.LINK]
+        at.enter(rows, child, start, step, count)
         rows[link, at.UNKNOWN] -= count
         time = max(rows[link, at.FREE], start)
         if time < rows[link, at.TIME]:
@@ -107,6 +106,7 @@ def _grant(rows: Integers, queue: int, time: int, count: int, spacing: int) -> N
     stream = rows[head, at.STREAM]
     service = rows[stream, at.SERVICE]
     rows[queue, at.GRANTED] += count
+    rows[queue, at.WORK_DONE] += count * service
     if rows[queue, at.FED]:
         at.append_run(rows, queue, at.GONE, NONE, time, spacing, count)
         came = rows[head, at.START] + rows[head, at.USED] * rows[head, at.STEP]
@@ -177,13 +177,13 @@ def add_message(
         rows[stream, at.QUEUE], rows[stream, at.SERVICE], rows[stream, at.LEFT] = queue, hop_service[hop], packets
         rows[stream, at.OWNER], rows[stream, at.SIZE], rows[stream, at.REST] = message, packet_bytes, last_bytes
         rows[stream, at.CHILD], rows[stream, at.SIBLING], rows[stream, at.ALL] = NONE, NONE, packets
-        rows[stream, at.DELIVERS], rows[stream, at.BOUND] = hop_delivers[hop], 0
+        rows[stream, at.DELIVERS], rows[stream, at.WORK_BEFORE] = hop_delivers[hop], 0
         rows[stream, at.PARENT] = base + hop_parents[hop] if hop_parents[hop] != NONE else NONE
         if rows[queue, at.REMAINING] == 0:
             rows[link, at.PENDING] += 1
         rows[queue, at.REMAINING] += packets
         if hop_parents[hop] == NONE:
-            at.append_run(rows, queue, at.HEAD, stream, now, 0, packets)
+            at.enter(rows, stream, now, 0, packets)
             time = max(now, rows[link, at.FREE])
             if time < rows[link, at.TIME]:
                 at.set_time(rows, link, time)

@@ -115,7 +115,7 @@ class PacketArrays:
 
     def earliest_delivery(self, until: int) -> int:
         """Cycle before which no delivery that is not certain yet can be; ``NEVER`` without one."""
-        return int(earliest_delivery(self._rows, self._count, until))
+        return int(earliest_delivery(self._rows, until))
 
     def columns(self, *fields: int) -> list[list[int]]:
         """Some fields of every channel."""
