@@ -96,12 +96,12 @@ class AccuracyCase:
 
 
 _MNIST = Mnist5kConfig(kind="mnist5k", shrink=2)
-_EVENTS = MovingDigitsConfig(kind="moving_digits", size=20, threshold=0.1)
+_EVENTS = MovingDigitsConfig(kind="moving_digits", size=20, speed=1.0, threshold=0.1)
 CASES = (
     AccuracyCase("spikepipe_mlp", False, DigitsConfig(kind="digits"), 4, 32, 30, 0.002),
     AccuracyCase("spikepipe_conv", False, _MNIST, 4, 32, 10, 0.005),
-    AccuracyCase("spikepipe_deep", True, _MNIST, 4, 32, 6, 0.005, (2, 4)),
-    AccuracyCase("spikepipe_dvs", True, _EVENTS, 6, 32, 8, 0.005),
+    AccuracyCase("spikepipe_deep", True, _MNIST, 4, 32, 5, 0.005, (4,)),
+    AccuracyCase("spikepipe_dvs", True, _EVENTS, 6, 32, 8, 0.01),
 )
 
 
