@@ -1,24 +1,37 @@
 """Bounds that hold for a run of a pipeline program chunk by chunk, not only for whole tasks one at a time.
 
-On a processor the vector work of one task overlaps the product of the next, and W starts as soon as
-the neuron backward inside B is done. So the bounds of :mod:`simsnn.schedule.bounds` are taken of a
-smaller step graph, in which a task lasts as long as its busiest engine works and W waits for what B
-waits for. The resource bound is taken engine by engine where processors are equal, and of the work
-of all engines shared among them in any case.
+On a processor the vector work of one task overlaps the product of the next, W starts as soon as the
+neuron backward inside B is done, and a sum in front of a layer waits for less than the layer in front of
+it does. So tasks are taken apart here:
 
-Proof: every run checks its period against them (``assemble_pipeline``); ``tests/unit/test_pipeline_graph.py``.
+    resource      as :mod:`simsnn.schedule.bounds` has it, engine by engine where processors are equal, and of
+                  the work of all engines shared among them in any case
+    largest task  a task lasts at least as long as its busiest engine works
+    loop          circles through the operations, each as long as it is with all operands present: an operation
+                  starts when what it reads has been stored, and has arrived where it comes from elsewhere
+    flush         the same bound as there over the operations of an engine
+
+The consumer of a fused pair starts no earlier and ends no earlier than its producer; that is all that is
+counted of their overlap. Of several micro-batches the circles go through the last.
+
+Proof: ``tests/unit/test_pipeline_step.py``, against runs of programs made to reach them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from operator import itemgetter
 
+from simsnn.mapping.mapped import MappedOperation, reads, writes
 from simsnn.mapping.pipeline_step import GroupTasks
-from simsnn.schedule.bounds import PeriodBounds, period_bounds, resource_bound, work_cycles
+from simsnn.schedule.bounds import PeriodBounds, resource_bound, work_cycles
+from simsnn.schedule.cycle_ratio import Arc, max_cycle_ratio
 from simsnn.schedule.program import MessageCosts, PipelineProgram
-from simsnn.schedule.step_graph import StepEdge, StepGraph
+from simsnn.schedule.step_graph import StepGraph
+from simsnn.workload.operation import Pass, TaskPart
 
 
 def run_bounds(
@@ -39,15 +52,16 @@ def run_bounds(
     messages : MessageCosts
         Cycles of a message alone.
     """
-    busiest = _with_work(step, groups, group, max)
-    found = period_bounds(busiest, program, messages)
+    batches = program.micro_batches
+    largest = max((min(row) for row in work_cycles(_with_work(step, groups, group, max), batches)), default=0)
     shared = _with_work(step, groups, group, lambda work: sum(work) // len(work))
-    resource = resource_bound(work_cycles(shared, program.micro_batches))
+    resource = resource_bound(work_cycles(shared, batches))
     if len(groups) == 1:
         for engine in range(len(groups[0].machine.engines)):
             alone = _with_work(step, groups, group, itemgetter(engine))
-            resource = max(resource, resource_bound(work_cycles(alone, program.micro_batches)))
-    return replace(found, resource_cycles=resource)
+            resource = max(resource, resource_bound(work_cycles(alone, batches)))
+    operations = _Operations(step, program, groups, group, messages)
+    return PeriodBounds(resource, largest, operations.loop(), max(operations.loads().values(), default=0))
 
 
 def _with_work(
@@ -57,18 +71,173 @@ def _with_work(
     tasks = tuple(
         replace(task, cycles=tuple(pick(groups[g].engine_work[task.id]) for g in group)) for task in step.tasks
     )
-    return StepGraph(tasks, _through(step), step.layers, step.processors)
+    return replace(step, tasks=tasks)
 
 
-def _through(step: StepGraph) -> tuple[StepEdge, ...]:
-    """Edges, those from B to W of a layer replaced by the ones into B."""
-    pairs = {(layer.backward, layer.gradient) for layer in step.layers}
-    found: dict[tuple[int, int, str], StepEdge] = {}
-    for edge in step.edges:
-        if (edge.source, edge.target) not in pairs:
-            found.setdefault((edge.source, edge.target, edge.tensor), edge)
-            continue
-        for before in (e for e in step.edges if e.target == edge.source):
-            passed = replace(before, target=edge.target)
-            found.setdefault((passed.source, passed.target, passed.tensor), passed)
-    return tuple(found[key] for key in sorted(found))
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """One operation of one task, where its task is assigned."""
+
+    task: int
+    item: MappedOperation
+    processor: int
+    cycles: int
+    times: int
+    """How often it runs in an iteration."""
+
+    @property
+    def engine(self) -> tuple[int, int]:
+        """Processor and the engine on it."""
+        return self.processor, self.item.placement.engine
+
+
+def _kind(item: MappedOperation) -> tuple[str, Pass, TaskPart]:
+    """What an operation does; the first micro-batch has no sum of weight gradients to add to."""
+    return item.operation.layer, item.operation.pass_, item.operation.part
+
+
+class _Operations:
+    """Operations of an iteration in program order, and what they wait for."""
+
+    def __init__(
+        self,
+        step: StepGraph,
+        program: PipelineProgram,
+        groups: tuple[GroupTasks, ...],
+        group: tuple[int, ...],
+        messages: MessageCosts,
+    ) -> None:
+        self.step, self.program, self.messages = step, program, messages
+        self.tasks = [groups[group[processor]] for processor in program.assignment]
+        self.nodes: list[_Node] = []
+        self.first: list[int] = []
+        for task, own in enumerate(self.tasks):
+            self.first.append(len(self.nodes))
+            batches = own.tasks[:1] if step.tasks[task].pass_ is Pass.U else own.tasks
+            counts = [Counter(map(_kind, batch[task])) for batch in batches]
+            seen = Counter[tuple[str, Pass, TaskPart]]()
+            for item in own.tasks[self._batch(task)][task]:
+                kind = _kind(item)
+                times = sum(count[kind] > seen[kind] for count in counts)
+                seen[kind] += 1
+                found = item.choice.plan.cost().cycles.total
+                self.nodes.append(_Node(task, item, program.assignment[task], found, times))
+        self.arcs = self._all_arcs()
+
+    def loads(self) -> dict[tuple[int, int], int]:
+        """Work of each engine in an iteration."""
+        found: dict[tuple[int, int], int] = {}
+        for node in self.nodes:
+            found[node.engine] = found.get(node.engine, 0) + node.cycles * node.times
+        return found
+
+    def loop(self) -> Fraction:
+        """Largest ratio of cycles to iterations over all circles; where batches are flushed, over their windows too."""
+        circles = max_cycle_ratio(len(self.nodes), self.arcs)
+        return circles if self.program.offsets is not None else max(circles, self._windows())
+
+    def _batch(self, task: int) -> int:
+        """The last micro-batch, which W adds to all others; an update runs once."""
+        return 0 if self.step.tasks[task].pass_ is Pass.U else self.program.micro_batches - 1
+
+    def _all_arcs(self) -> list[Arc]:
+        arcs: list[Arc] = []
+        for task, first in enumerate(self.first):
+            items = self.tasks[task].tasks[self._batch(task)][task]
+            written: dict[str, int] = {}
+            for number, item in enumerate(items, first):
+                found = self._inputs(task, number, item, written)
+                if item.fused is not None and item.consumes:
+                    # it starts when its producer may, and its producer ends before it does
+                    found = [arc for arc in found if arc.source != number - 1]
+                    found += [arc._replace(target=number) for arc in arcs if arc.target == number - 1]
+                arcs += found
+                written |= {o.tensor: number for o in writes(item.operation)}
+        pairs = {n: n - 1 for n, node in enumerate(self.nodes) if node.item.fused is not None and node.item.consumes}
+        late = [arc for arc in arcs if arc.source in pairs]
+        for arc in late:
+            more = self.nodes[pairs[arc.source]].cycles - self.nodes[arc.source].cycles
+            arcs.append(arc._replace(source=pairs[arc.source], cycles=arc.cycles + more))
+        return sorted(arcs, key=lambda arc: (arc.source, arc.target))
+
+    def _inputs(self, task: int, number: int, item: MappedOperation, written: dict[str, int]) -> list[Arc]:
+        """Arcs into one operation."""
+        inside = {written[o.tensor] for o in (*reads(item.operation), *writes(item.operation)) if o.tensor in written}
+        found = [Arc(before, number, self.nodes[before].cycles, 0) for before in inside]
+        for operand in reads(item.operation):
+            writer = self.tasks[task].writers.get(operand.tensor)
+            if operand.tensor in written or writer is None:
+                continue
+            lag = self._lag(task, writer, operand.tensor)
+            if lag is not None:
+                place = self.tasks[writer].position_of(writer, operand.tensor, self._batch(writer))
+                found.append(self._arc(self.first[writer] + place, number, operand.bytes, lag))
+        return found
+
+    def _lag(self, task: int, writer: int, tensor: str) -> int | None:
+        """Iterations between a writer and a reader; None for the sum of an earlier micro-batch."""
+        own = self.step.tasks[task]
+        if own.pass_ is Pass.U and writer == task:
+            return 1
+        if tensor in self.tasks[task].versioned:
+            stale = self.program.staleness if own.pass_ is Pass.F else self.program.backward_staleness
+            return 1 + stale[own.layer]
+        return None if writer == task else 0
+
+    def _arc(self, source: int, target: int, size: int, lag: int) -> Arc:
+        here, there = self.nodes[source].processor, self.nodes[target].processor
+        sent = self.messages.alone_cycles(here, there, size) if here != there else 0
+        return Arc(source, target, self.nodes[source].cycles + sent, lag)
+
+    def _windows(self) -> Fraction:
+        """Largest time from the first F of a layer to its U, per iteration that may be on its way meanwhile."""
+        best = Fraction(0)
+        ahead: list[list[Arc]] = [[] for _ in self.nodes]
+        for arc in self.arcs:
+            if arc.lag == 0:
+                ahead[arc.source].append(arc)
+        for arc in (
+            arc for arc in self.arcs if arc.lag and self.step.tasks[self.nodes[arc.target].task].pass_ is Pass.F
+        ):
+            best = max(best, Fraction(self._window(ahead, arc.target, arc.source), arc.lag))
+        return best
+
+    def _window(self, ahead: list[list[Arc]], first: int, last: int) -> int:
+        """Cycles that lie between the start of the first F that reads weights and the end of the U that changes them.
+
+        Of the operations of one engine between them: the least way to one of them, their work in all
+        micro-batches, and the least way from one of them.
+        """
+        head, tail = self._from(ahead, first), self._to(ahead, last)
+        rows: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+        for number, node in enumerate(self.nodes):
+            if head[number] >= 0 and tail[number] >= 0:
+                behind = max(0, tail[number] - node.cycles)
+                rows.setdefault(node.engine, []).append((head[number], node.cycles * node.times, behind))
+        sums = (
+            min(r[0] for r in found) + sum(r[1] for r in found) + min(r[2] for r in found) for found in rows.values()
+        )
+        return max([*sums, head[last] + self.nodes[last].cycles if head[last] >= 0 else 0])
+
+    def _from(self, ahead: list[list[Arc]], first: int) -> list[int]:
+        """Cycles from the start of an operation to that of each other; -1 where none leads."""
+        found = [-1] * len(self.nodes)
+        found[first] = 0
+        for number in range(first, len(found)):
+            if found[number] >= 0:
+                for arc in ahead[number]:
+                    found[arc.target] = max(found[arc.target], found[number] + arc.cycles)
+        return found
+
+    def _to(self, ahead: list[list[Arc]], last: int) -> list[int]:
+        """Cycles from the start of each operation to the end of one; -1 where none leads."""
+        found = [-1] * len(self.nodes)
+        found[last] = self.nodes[last].cycles
+        for number in range(last - 1, -1, -1):
+            ways = [arc.cycles + found[arc.target] for arc in ahead[number] if found[arc.target] >= 0]
+            found[number] = max(ways, default=-1)
+        return found
+
+
+def _least(column: int, rows: list[tuple[int, int, int]]) -> int:
+    return min(row[column] for row in rows)

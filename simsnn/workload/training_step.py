@@ -140,7 +140,8 @@ def micro_batches(
     """
     scopes = scope.groups(samples)
     if len(scopes) > 1:
-        _refuse_statistics(network, f"the batch, {schedule} has {samples} of its {scope.batch} samples at a time")
+        span = f"the batch, {schedule} has {samples} of its {scope.batch} samples at a time"
+        _refuse_statistics(network, span, "schedule.micro_batches", "micro_batches: 1, or mode: frozen")
     operations: list[Operation] = []
     for part in scopes:
         backward = BackwardPass(network, part, widths)
@@ -182,11 +183,17 @@ def _dense_work(stage: list[Operation]) -> int:
     return sum(op.slots * op.geometry.out_pixels * op.geometry.weights for op in products if op.geometry is not None)
 
 
-def _refuse_statistics(network: Network, span: str) -> None:
+def _refuse_statistics(
+    network: Network,
+    span: str,
+    path: str | None = None,
+    remedy: str = "use schedule.kind layer_by_layer, or mode: frozen",
+) -> None:
     """Refuse training-mode normalisation where its statistics span more than one operation covers."""
     for layer in network.layers:
         if layer.kind == "batch_norm" and getattr(layer.config, "mode", "") == "training":
             raise UnsupportedOperation(
                 f"layer {layer.name!r}: normalisation statistics span {span}",
-                remedy="use schedule.kind layer_by_layer, or mode: frozen",
+                where=Where(path),
+                remedy=remedy,
             )
