@@ -28,7 +28,7 @@ BUBBLE, BUBBLE_EDGE, BUBBLE_HATCH = "#F1F1F1", "#CFCFCF", "////"
 
 _MOST_LABELS = 1_500
 _ROW_INCHES, _CLOSE_ROW_INCHES, _MANY, _HEAD_ROWS = 0.27, 0.13, 20, 0.6
-_HEIGHT, _POINTS = 0.84, 5.2
+_HEIGHT, _POINTS, _FINEST = 0.84, 5.2, 600
 _DARK = 0.52
 
 
@@ -123,12 +123,11 @@ def rows_inches(pipeline: PipelineReport) -> float:
 def draw_rows(axes: Axes, pipeline: PipelineReport, window: Window, scale: Scale) -> None:
     """Draw all processors, first on top."""
     labels = row_labels(pipeline)
-    left = (window.start - window.origin) / scale.factor
-    run = (min(window.end, pipeline.makespan_cycles) - window.start) / scale.factor
+    last = min(window.end, pipeline.makespan_cycles)
     for row in range(len(labels)):
-        place = (row - _HEIGHT / 2, _HEIGHT)
-        axes.broken_barh([(left, run)], place, facecolor=BUBBLE, edgecolor=BUBBLE_EDGE, hatch=BUBBLE_HATCH, linewidth=0)
-        _draw_jobs(axes, _jobs_of(pipeline, row, window), row, window, scale)
+        jobs = _jobs_of(pipeline, row, window)
+        _draw_bubbles(axes, gaps(jobs, window, last), row, window, scale)
+        _draw_jobs(axes, jobs, row, window, scale)
     _draw_boundaries(axes, pipeline, window, scale, len(labels))
     axes.set_ylim(len(labels) - 0.5, -0.5 - _HEAD_ROWS)
     axes.set_yticks(range(len(labels)), labels)
@@ -141,6 +140,27 @@ def _jobs_of(pipeline: PipelineReport, row: int, window: Window) -> tuple[JobRow
     own = (job for job in pipeline.jobs if job.processor == name)
     shown = [job for job in own if job.start_cycle < window.end and job.end_cycle > window.start]
     return tuple(sorted(shown, key=lambda job: (job.start_cycle, job.end_cycle)))
+
+
+def gaps(jobs: tuple[JobRow, ...], window: Window, last: int) -> tuple[tuple[int, int], ...]:
+    """Stretches up to ``last`` without a job, of those wide enough to be seen."""
+    found, reach = [], window.start
+    for start, end in [*(window.clip(job.start_cycle, job.end_cycle) for job in jobs), (last, last)]:
+        if start - reach > window.cycles / _FINEST:
+            found.append((reach, start))
+        reach = max(reach, end)
+    return tuple(found)
+
+
+def _draw_bubbles(axes: Axes, spans: tuple[tuple[int, int], ...], row: int, window: Window, scale: Scale) -> None:
+    axes.broken_barh(
+        [((start - window.origin) / scale.factor, (end - start) / scale.factor) for start, end in spans],
+        (row - _HEIGHT / 2, _HEIGHT),
+        facecolor=BUBBLE,
+        edgecolor=BUBBLE_EDGE,
+        hatch=BUBBLE_HATCH,
+        linewidth=0,
+    )
 
 
 def _draw_jobs(axes: Axes, jobs: tuple[JobRow, ...], row: int, window: Window, scale: Scale) -> None:
@@ -171,9 +191,15 @@ def _label(job: JobRow, cycles: int, window: Window) -> str:
 
 def shade(job: JobRow) -> str:
     """Colour of a job: of its pass, lighter by iteration."""
-    white = SHADES[job.iteration % len(SHADES)]
-    red, green, blue = (part + (1 - part) * white for part in to_rgb(PASS_COLOURS[job.pass_]))
+    return _COLOURS[job.pass_, job.iteration % len(SHADES)]
+
+
+def _mixed(letter: str, white: float) -> str:
+    red, green, blue = (part + (1 - part) * white for part in to_rgb(PASS_COLOURS[letter]))
     return to_hex((red, green, blue))
+
+
+_COLOURS = {(letter, n): _mixed(letter, white) for letter in "FBWU" for n, white in enumerate(SHADES)}
 
 
 def _ink(colour: str) -> str:

@@ -171,13 +171,18 @@ def shortened(label: str, most: int = 32) -> str:
 def _subtitle(report: Report) -> str:
     if report.pipeline is not None:
         run, cycles = report.pipeline, si(report.totals.total_cycles)
-        whole = f"{run.iterations} iterations on {run.processor_count} processors: {cycles} cycles"
+        counts = _count(run.iterations, "iteration"), _count(run.processor_count, "processor")
+        whole = f"{counts[0]} on {counts[1]}: {cycles} cycles"
         return f"{whole} at {report.clock_hz / 1e6:g} MHz; {_activity(report)}"
     samples = report.totals.samples
     passes = {task.pass_ for task in report.tasks}
     what = "one forward pass" if passes == {"F"} else "one training step"
-    whole = f"{what} of {samples} sample{'' if samples == 1 else 's'}: {si(report.totals.total_cycles)} cycles"
+    whole = f"{what} of {_count(samples, 'sample')}: {si(report.totals.total_cycles)} cycles"
     return f"{whole} at {report.clock_hz / 1e6:g} MHz; {_activity(report)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _activity(report: Report) -> str:

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.report import Report
 from simsnn.viz.gantt import Chart, LinkActivity, pipeline_figure, schedules_figure
-from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, shade, steady_start
+from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, gaps, shade, steady_start
 from simsnn.viz.style import Scale, save
 from simsnn.viz.timeline import timeline_figure
 from tests.naive.pipeline_reports import GPIPE, PIPEDREAM, SPIKEPIPE, VGG, Made, make_pipeline
@@ -34,7 +34,7 @@ def texts(figure: Figure) -> list[str]:
 
 
 def bars(axes: Axes, row: int) -> list[tuple[float, float, str]]:
-    """Left, right and colour of the jobs of one row: behind each row's background stand its jobs."""
+    """Left, right and colour of the jobs of one row: its bubbles are drawn before them."""
     found = axes.collections[2 * row + 1]
     return [
         (path.vertices[:, 0].min(), path.vertices[:, 0].max(), to_hex(colour))
@@ -163,3 +163,19 @@ def test_a_long_run_has_bounded_marks() -> None:
     figure = timeline_figure(report_of(long))
     assert len(figure.axes[0].texts) < 2_000
     assert len(figure.axes[0].collections) == 2 * len(long.processors) + 1
+
+
+def test_bubbles_are_where_no_job_is() -> None:
+    window = Window(100, 1_100)
+    job = SHORT.jobs[0]
+    jobs = tuple(
+        job.model_copy(update={"start_cycle": start, "end_cycle": end})
+        for start, end in ((0, 300), (200, 400), (700, 800))
+    )
+    assert gaps(jobs, window, 1_000) == ((400, 700), (800, 1_000))
+    assert gaps((), window, 1_100) == ((100, 1_100),)
+    for row, processor in enumerate(SHORT.processors):
+        own = tuple(sorted((j for j in SHORT.jobs if j.processor == processor.name), key=lambda j: j.start_cycle))
+        whole = default_window(SHORT)
+        found = sum(end - start for start, end in gaps(own, whole, whole.end))
+        assert found == pytest.approx(processor.bubble_cycles, abs=len(own) * whole.cycles / 600), row
