@@ -28,6 +28,8 @@ EXPERIMENT = "spikepipe_cell"
 SIZES = (8, 16, 32, 64, 128, 256)
 PROCESSORS = tuple(range(2, 11))
 WORKERS = 2
+FEWEST_ITERATIONS = 14
+"""Simulated in the middle of a run, besides start-up and drain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +163,19 @@ def measure_cell(workload: Workload, size: int, processors: Iterable[int] = PROC
 def _prepared(
     workload: Workload, size: int, count: int, parts: tuple[MappedStep, ...] | None
 ) -> PreparedPipeline | None:
-    """The point with programs; None where there are more processors than tasks."""
-    try:
-        return prepare_pipeline(cell_experiment(workload, size, count), parts)
-    except ConfigError as error:
-        if error.where.path != "hardware.processors":
-            raise
-        return None
+    """The point with programs of enough iterations; None where there are more processors than tasks."""
+    iterations = FEWEST_ITERATIONS
+    while True:
+        try:
+            found = prepare_pipeline(cell_experiment(workload, size, count, f"schedule.iterations={iterations}"), parts)
+        except ConfigError as error:
+            if error.where.path != "hardware.processors":
+                raise
+            return None
+        wanted = FEWEST_ITERATIONS + 2 * max(max(program.offsets or (0,)) for program in found.programs)
+        if wanted <= iterations:
+            return found
+        iterations, parts = wanted, found.parts
 
 
 def _as_many_as_tasks(point: Point, processors: int) -> Point:

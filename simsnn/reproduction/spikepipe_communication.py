@@ -20,7 +20,7 @@ from simsnn.results.pipeline_sections import EXTRA
 from simsnn.schedule.program import Job
 from simsnn.schedule.step_graph import StepGraph
 
-SIZE, PROCESSORS, BATCHES = 32, 6, (1, 16, 64)
+SIZE, PROCESSORS, BATCHES = 32, 6, (1, 64)
 CONVOLUTIONS = Workload("conv6", "spikepipe_conv6", 20)
 CONNECTED = Workload("mlp", "spikepipe_mlp784", 25)
 WORKLOADS = (

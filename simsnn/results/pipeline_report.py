@@ -8,7 +8,9 @@ Definitions, for a run of ``makespan_cycles``:
 * *utilisation* is multiply-accumulates done over those that its arrays could have done in the run;
 * the *period* is exact, ``period_cycles`` for ``period_iterations`` iterations, or absent where the run
   did not repeat itself; ``step_cycles`` is the makespan over the iterations, fill and drain included;
-* *distance* is cycles per iteration (of the period, else ``step_cycles``) over the lower bound;
+* ``pace_cycles`` is the mean over the middle of the run, start-up and drain left out, where the run shows no
+  exact period: processors with less to do may drift for long before they wait for one another;
+* *distance* is cycles per iteration (of the period, else ``pace_cycles``) over the lower bound;
 * bytes of a message count once at its sender, once at each receiver, and once on each link crossed.
 
 Every unit is in its key. Tests: ``tests/unit/test_pipeline_report.py``.
@@ -156,6 +158,7 @@ class CandidateRow(StrictModel):
     period_iterations: Positive | None
     makespan_cycles: Positive
     kept: bool
+    pace_cycles: Amount | None = None
 
     @model_validator(mode="after")
     def _period_is_whole(self) -> Self:
@@ -200,6 +203,7 @@ class PipelineReport(StrictModel):
     period_iterations: Positive | None
     samples_per_s: Amount
     step_cycles: Amount
+    pace_cycles: Amount | None = None
     bounds: PeriodBounds
     distance: Amount
     processors: tuple[ProcessorRow, ...]
@@ -218,8 +222,10 @@ class PipelineReport(StrictModel):
 
     @property
     def iteration_cycles(self) -> float:
-        """Cycles per iteration: of the period, else the mean over the run."""
-        return float(self.period) if self.period is not None else self.step_cycles
+        """Cycles per iteration: of the period, else of the middle of the run, else the mean over the run."""
+        if self.period is not None:
+            return float(self.period)
+        return self.step_cycles if self.pace_cycles is None else self.pace_cycles
 
     @model_validator(mode="after")
     def _numbers_fit(self) -> Self:

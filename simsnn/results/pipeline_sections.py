@@ -97,7 +97,8 @@ def pipeline_report(schedule: str, sections: Sections) -> PipelineReport:
         samples_per_s=sections.samples_per_s,
         step_cycles=per_iteration,
         bounds=bounds,
-        distance=(per_iteration if period is None else period.cycles / period.iterations) / bounds.lower_cycles,
+        pace_cycles=None if period is not None else float(best.pace),
+        distance=float(best.pace) / bounds.lower_cycles,
         processors=_processors(sections),
         links=_links(sections),
         messages=_messages(best),
@@ -117,6 +118,7 @@ def _candidate(one: SimulatedProgram, kept: bool) -> CandidateRow:
         period_iterations=None if period is None else period.iterations,
         makespan_cycles=one.execution.makespan_cycles,
         kept=kept,
+        pace_cycles=None if period is not None else float(one.pace),
     )
 
 

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simsnn.mapping.pipeline_graph import PipelineGraph
-from simsnn.schedule.program import Job, PipelineProgram
+from simsnn.schedule.program import PipelineProgram
 from simsnn.schedule.replay import Replay
 from simsnn.sim.bounds import Bounds
 from simsnn.sim.execution import Execution
-from simsnn.sim.steady_state import Period, find_period
+from simsnn.sim.iteration_times import IterationTimes, iteration_times
+from simsnn.sim.steady_state import NotSteady, Period, SteadyState, find_steady_state
 
 
 @dataclass(frozen=True)
@@ -27,52 +25,48 @@ class SimulatedProgram:
     bounds: Bounds
 
     @cached_property
-    def period(self) -> Period | None:
-        """Its exact period, if the run shows one."""
-        return find_period(self.times, self.reach)
+    def by_iteration(self) -> IterationTimes:
+        """When everything of each iteration happened."""
+        places: dict[tuple[int, int, int], int] = {}
+        iteration, place = [], []
+        for number, job in enumerate(self.graph.jobs):
+            for index in range(len(self.graph.span(number))):
+                key = (job.task, job.micro_batch, index)
+                place.append(places.setdefault(key, len(places)))
+                iteration.append(job.iteration)
+        return iteration_times(self.graph.graph, self.execution, iteration, place)
 
     @cached_property
-    def times(self) -> NDArray[np.int64]:
-        """Start, end and done of every task and arrivals of every message, int64, shape (iterations, events).
+    def steady(self) -> SteadyState | NotSteady:
+        """How the run repeats itself, or how many more iterations to look at."""
+        found = self.by_iteration
+        return find_steady_state(found.times, self.reach, found.quiet)
 
-        -1 stands for messages that the last iterations no longer send, as nobody would read them.
-        """
-        events: dict[tuple[int, int, str, int], NDArray[np.int64]] = {}
-        makers: dict[int, Job] = {}
-        for number, job in enumerate(self.graph.jobs):
-            for place, task in enumerate(self.graph.span(number)):
-                makers[task], record = job, self.execution.tasks[task]
-                for name, time in (("start", record.start), ("end", record.end), ("done", record.done)):
-                    self._column(events, (job.task, job.micro_batch, name, place))[job.iteration] = time
-        arrivals = zip(self.graph.graph.messages, self.execution.messages, self.graph.tensors, strict=True)
-        for message, arrival, tensor in arrivals:
-            job = makers[message.after]
-            for processor, time in zip(message.destinations, arrival.arrived, strict=True):
-                self._column(events, (job.task, job.micro_batch, tensor, processor))[job.iteration] = time
-        return np.stack([events[key] for key in sorted(events)], axis=1)
-
-    def _column(
-        self, events: dict[tuple[int, int, str, int], NDArray[np.int64]], key: tuple[int, int, str, int]
-    ) -> NDArray[np.int64]:
-        if key not in events:
-            events[key] = np.full(self.program.iterations, -1, np.int64)
-        return events[key]
+    @property
+    def period(self) -> Period | None:
+        """Its exact period, if the run shows one."""
+        return self.steady.period if isinstance(self.steady, SteadyState) else None
 
     @property
     def reach(self) -> int:
-        """Iterations that are under way at once."""
-        offsets = self.program.offsets
-        return 1 + (max(offsets) if offsets else 0)
+        """Iterations that a job may look back or ahead: offsets, delays and buffers."""
+        program = self.program
+        slots = max(self.graph.graph.load_slots)
+        return 1 + max(program.offsets or (0,)) + max(program.staleness, default=0) + slots
 
     @cached_property
     def pace(self) -> Fraction:
-        """Cycles per iteration: of the exact period, else the mean over the last half of the run's iterations."""
+        """Cycles per iteration: of the exact period, else the mean over the middle of the run.
+
+        The middle leaves out as many iterations at both ends as jobs may look back or ahead, or a third where those are more.
+        """
         if self.period is not None:
             return Fraction(self.period.cycles, self.period.iterations)
-        ends = self.times.max(axis=1)
-        first, last = self.program.iterations // 2, self.program.iterations - 1
-        if last - first < 1:
-            return Fraction(self.execution.makespan_cycles, self.program.iterations)
+        ends, count = self.by_iteration.times.max(axis=1), self.program.iterations
+        margin = min(1 + max(self.program.offsets or (0,)), count // 3)
+        first, last = margin, count - 1 - margin
+        if last <= first:
+            return Fraction(self.execution.makespan_cycles, count)
         return Fraction(int(ends[last] - ends[first]), last - first)
 
     @property
