@@ -27,6 +27,7 @@ from simsnn.sim.link_check import (
     simulate,
 )
 from simsnn.sim.network import SEVERAL, PacketNetwork
+from tests.naive import network as naive
 
 Ints = NDArray[np.int64]
 
@@ -45,6 +46,28 @@ def test_every_time_cycle_packet_and_queue_is_that_of_the_stepped_network(switch
 def test_random_networks_are_those_of_the_stepped_network(seed: int, combination: Switches) -> None:
     case = draw_case(np.random.default_rng(seed), combination)
     assert compare_case(case) == 0
+
+
+@settings(max_examples=60, deadline=None, phases=GENERATE)
+@given(seed=st.integers(0, 2**32), kind=st.sampled_from(TOPOLOGIES), multicast=st.booleans())
+def test_ways_and_turns_are_those_of_a_network_in_plain_python(seed: int, kind: str, multicast: bool) -> None:
+    rng = np.random.default_rng(seed)
+    count = 2 if kind == "point_to_point" else int(rng.integers(2, 8))
+    columns = int(rng.choice([width for width in range(1, count + 1) if count % width == 0]))
+    packet, rate, latency = (int(rng.integers(low, 6)) for low in (1, 1, 0))
+    net = line(kind, count, latency=latency, packet=packet, rate=rate, multicast=multicast, columns=columns)
+    messages = []
+    for _ in range(int(rng.integers(1, 8))):
+        source, *others = (int(p) for p in rng.permutation(count)[: int(rng.integers(2, count + 1))])
+        messages.append(naive.Sent(int(rng.integers(0, 12)), source, tuple(sorted(others)), int(rng.integers(1, 40))))
+    component = naive.Component(kind, count, columns, -(-packet // rate), latency, packet, multicast)
+    want = naive.run(component, [link.name.removeprefix("net ") for link in net.links], messages)
+    sendings = tuple(
+        Sending(Message(n, 0, m.source, m.destinations, OperandClass.SPIKES, m.size), m.cycle)
+        for n, m in enumerate(messages)
+    )
+    found = simulate(Case(net, sendings)).delivered
+    assert found == tuple(tuple(want[n, end] for end in m.destinations) for n, m in enumerate(messages))
 
 
 @pytest.mark.parametrize("kind", TOPOLOGIES)
@@ -71,17 +94,14 @@ def test_the_comparison_sees_a_stepped_network_that_is_another(
     assert check_links(Switches("bus", True), CASES, seed=5).mismatches > CASES // 10
 
 
-def line(kind: str, count: int, *, latency: int, packet: int, rate: int) -> Interconnect:
-    config = LinkConfig.model_validate(
-        {
-            "name": "net",
-            "kind": kind,
-            "bandwidth": f"{rate} B/cycle",
-            "packet": f"{packet} B",
-            "latency_cycles": latency,
-        }
-    )
-    return Interconnect.of((config,), tuple(f"p{number}" for number in range(count)), 10**9)
+def line(
+    kind: str, count: int, *, latency: int, packet: int, rate: int, multicast: bool = True, columns: int | None = None
+) -> Interconnect:
+    """One component that joins all processors."""
+    numbers = {"bandwidth": f"{rate} B/cycle", "packet": f"{packet} B", "latency_cycles": latency}
+    columns = columns if kind == "mesh" else None
+    described = {"name": "net", "kind": kind, "multicast": multicast, "columns": columns, **numbers}
+    return Interconnect.of((LinkConfig.model_validate(described),), tuple(f"p{n}" for n in range(count)), 10**9)
 
 
 @settings(max_examples=60, deadline=None, phases=GENERATE)
