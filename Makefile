@@ -27,6 +27,7 @@ validate: $(READY)
 
 figures: $(READY)
 	$(BIN)/python docs/draw_timing.py docs/figures
+	$(BIN)/python docs/draw_gantt.py docs/figures
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
