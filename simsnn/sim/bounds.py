@@ -33,6 +33,7 @@ from simsnn.sim.alone import AloneTasks
 from simsnn.sim.channel import ChannelModel, DramModel
 from simsnn.sim.critical_path import run_critical_path
 from simsnn.sim.execution import Execution
+from simsnn.sim.garbage import collector_paused
 from simsnn.sim.messages import check_links, link_uses, packet_sum
 from simsnn.sim.program import Program, build_program
 from simsnn.sim.recorder import channel_uses
@@ -71,6 +72,7 @@ class Bounds:
         return max(self.roofline_cycles, self.critical_path_cycles) if self.monotone else self.channel_cycles
 
 
+@collector_paused()
 def find_bounds(
     graph: TaskGraph,
     dram: DramModel,

@@ -24,6 +24,7 @@ from simsnn.schedule.graph import ChunkEdge, TaskGraph, Transfer
 from simsnn.sim.alone import AloneTasks
 from simsnn.sim.channel import ChannelModel, DramModel
 from simsnn.sim.execution import Execution, TaskRecord
+from simsnn.sim.garbage import collector_paused
 from simsnn.sim.messages import Mail, alone_arrivals, check_links, link_uses
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _UNKNOWN = -1
 
 
+@collector_paused()
 def critical_path(
     graph: TaskGraph,
     dram: DramModel,
@@ -69,11 +71,13 @@ def critical_path(
     return run_critical_path(build_program(graph, (dram, *memories)), interconnect)
 
 
+@collector_paused()
 def run_critical_path(program: Program, interconnect: Interconnect | None) -> Execution:
     """``critical_path`` of a program that is laid out already."""
     return _CriticalPath(program, interconnect).run()
 
 
+@collector_paused()
 def closed_form(
     graph: TaskGraph,
     dram: DramModel,

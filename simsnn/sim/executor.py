@@ -31,6 +31,7 @@ from simsnn.schedule.graph import Event as Moment
 from simsnn.schedule.graph import TaskGraph
 from simsnn.sim.channel import ARRIVAL, Call, ChannelModel, DramModel, RoundRobinChannel, schedule
 from simsnn.sim.execution import Execution
+from simsnn.sim.garbage import collector_paused
 from simsnn.sim.messages import Mail, check_links, receivers
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from simsnn.sim.network import PacketNetwork
 
 
+@collector_paused()
 def execute(
     graph: TaskGraph,
     dram: DramModel,
