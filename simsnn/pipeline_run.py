@@ -15,6 +15,7 @@ from simsnn.config.experiment import ExperimentConfig, MappingConfig, PassMappin
 from simsnn.config.hardware import HardwareConfig
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
+from simsnn.energy.model import EnergyModel
 from simsnn.errors import CapacityError, ConfigError, SimsnnError, Where, nearest
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_graph import PipelineGraph, pipeline_graph
@@ -27,6 +28,7 @@ from simsnn.preparation import (
     assumptions,
     build_experiment_network,
     check_cost,
+    energy_model,
     map_step,
     model_versions,
     provenance,
@@ -35,7 +37,7 @@ from simsnn.preparation import (
     with_activity,
 )
 from simsnn.refusals import check_size
-from simsnn.results.assemble_pipeline import PipelineOutcome, assemble_pipeline
+from simsnn.results.assemble_pipeline import PipelineOutcome, assemble_pipeline, pipeline_energy
 from simsnn.results.report import SCHEMA, Report
 from simsnn.results.simulated import SimulatedProgram
 from simsnn.schedule.layer_by_layer import LayerByLayer
@@ -337,3 +339,13 @@ def run_id(prepared: PreparedPipeline, activity: ResolvedActivity) -> str:
     versions |= {f"link.{link.kind}": link.model_version for link in prepared.experiment.hardware.links}
     text = (canonical(prepared.experiment), str(activity.digest), repr(dict(sorted(versions.items()))), SCHEMA)
     return content_hash("\n".join(text))[:16]
+
+
+def machine_energy(experiment: ExperimentConfig) -> EnergyModel:
+    """Price tables of an experiment, looked up for its machine, with processors or without."""
+    if not experiment.hardware.processors:
+        return energy_model(experiment)
+    processors = Processors.build(experiment.hardware)
+    alone = [experiment.hardware.of_processor(group) for group in range(len(processors.machines))]
+    models = tuple(energy_model(experiment.model_copy(update={"hardware": hardware})) for hardware in alone)
+    return pipeline_energy(models, processors)

@@ -50,7 +50,7 @@ def print_energy(rows: list[Row], console: Console) -> None:
 def reprice_run(name: str, root: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Energy of a stored run under the tables named by the overrides (``energy.*``)."""
     from simsnn.config.experiment import ExperimentConfig
-    from simsnn.preparation import energy_model
+    from simsnn.pipeline_run import machine_energy
 
     for assignment in overrides:
         if not assignment.startswith("energy."):
@@ -61,12 +61,15 @@ def reprice_run(name: str, root: Path, overrides: tuple[str, ...]) -> dict[str, 
     for assignment in overrides:
         override(document, assignment)
     experiment = build(ExperimentConfig, document)
-    priced = reprice((task.actions for task in run.report.tasks), run.report.totals.time_ns, energy_model(experiment))
+    prices = machine_energy(experiment)
+    priced = reprice((task.actions for task in run.report.tasks), run.report.totals.time_ns, prices)
+    # what links cost stands in the hardware file, not in a table
+    links = () if run.report.pipeline is None else run.report.pipeline.links
     return {
         "id": run.report.id,
         "tables": experiment.energy.model_dump(mode="json"),
         "stored_total_energy_pj": run.report.totals.total_energy_pj,
-        "total_energy_pj": priced.total_pj,
+        "total_energy_pj": priced.total_pj + sum(link.energy_pj or 0.0 for link in links),
         "static_energy_pj": dict(priced.leakage),
         "tasks": [
             {"layer": task.layer, "pass": task.pass_, "part": task.part, "energy_pj": dict(energy)}

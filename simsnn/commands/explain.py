@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from simsnn.api import load, located
+from simsnn.api import load, located, prepare_any
+from simsnn.commands import explain_pipeline
 from simsnn.config.hardware import EngineConfig
 from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
+from simsnn.pipeline_run import PreparedPipeline
+from simsnn.preparation import MappedStep
 from simsnn.schedule.registry import ScheduleConfig
-from simsnn.simulation import Prepared, prepare
+from simsnn.simulation import Prepared
 
 
 def explain_experiment(source: str, overrides: tuple[str, ...]) -> str:
     """Text of the explanation; everything that ``run`` would refuse is refused here too."""
     experiment, document = load(source, overrides)
     with located(document):
-        prepared = prepare(experiment)
+        prepared = prepare_any(experiment)
+        if isinstance(prepared, PreparedPipeline):
+            return "\n".join([*_experiment(prepared), "", *_several(prepared)])
     return "\n".join([*_experiment(prepared), "", *_machine(prepared.machine), "", *_operations(prepared)])
 
 
-def _experiment(prepared: Prepared) -> list[str]:
+def _several(prepared: PreparedPipeline) -> list[str]:
+    """The machine group by group, tasks and programs, then the operations of one iteration on each group."""
+    config = prepared.processors.config
+    lines = [f"machine {config.name} at {config.clock / 1e6:g} MHz, {float(config.technology.node):g} nm"]
+    titles = explain_pipeline.group_titles(prepared)
+    for title, part in zip(titles, prepared.parts, strict=True):
+        lines += [title, *_machine(part.machine)[1:]]
+    lines += explain_pipeline.links(prepared)
+    lines += ["", *explain_pipeline.tasks(prepared), "", *explain_pipeline.programs(prepared)]
+    for group, part in zip(config.processors, prepared.parts, strict=True):
+        lines += ["", f"operations of an iteration on group {group.name}:", *_operations(part)]
+    return lines
+
+
+def _experiment(prepared: Prepared | PreparedPipeline) -> list[str]:
     experiment, network = prepared.experiment, prepared.network
     workload = experiment.workload
     macs = sum(
@@ -93,7 +112,7 @@ def _vector(unit: VectorUnitConfig, clock: int) -> str:
     )
 
 
-def _operations(prepared: Prepared) -> list[str]:
+def _operations(prepared: MappedStep) -> list[str]:
     lines = []
     for item in prepared.mapped:
         lines += [_title(item, prepared.machine), *(f"    {line}" for line in item.choice.plan.formula().splitlines())]

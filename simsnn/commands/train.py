@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsnn.activities import ResolvedActivity, require_activity, resolve_activity
-from simsnn.api import Progress, load, located
+from simsnn.api import Progress, load, located, prepare_any
 from simsnn.results.store import writing
-from simsnn.simulation import prepare
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +60,7 @@ def train_experiment(
     experiment, document = load(source, overrides)
     with located(document):
         require_activity(experiment)
-        prepared = prepare(experiment)
+        prepared = prepare_any(experiment)
         resolved = resolve_activity(experiment, prepared.network, progress)
     if output is None:
         return TrainSummary(resolved, None)

@@ -218,13 +218,20 @@ def _levels(entries: list[TrafficEntry], processor: str, machine: Machine, proce
     return Traffic.of(*named)
 
 
-def pipeline_energy(parts: tuple[MappedStep, ...], processors: Processors) -> EnergyModel:
-    """One price list for the memories of all processors, each under its own name."""
-    first, priced, memories = parts[0].energy, list[PricedSram](), list[str]()
+def pipeline_energy(models: tuple[EnergyModel, ...], processors: Processors) -> EnergyModel:
+    """One price list for the memories of all processors, each under its own name.
+
+    Parameters
+    ----------
+    models : tuple of EnergyModel, per group
+        Prices of one processor of each group by itself.
+    processors : Processors
+        The machine.
+    """
+    first, priced, memories = models[0], list[PricedSram](), list[str]()
     for name, group in zip(processors.names, processors.group, strict=True):
-        part = parts[group]
-        priced += [replace(sram, name=f"{name}.{sram.name}") for sram in part.energy.srams]
-        memories.append(f"{name}.{part.machine.dram.name}")
+        priced += [replace(sram, name=f"{name}.{sram.name}") for sram in models[group].srams]
+        memories.append(f"{name}.{processors.machines[group].dram.name}")
     drams = tuple(memories) if processors.private else (processors.dram.name,)
     return EnergyModel(first.arithmetic, first.sram, tuple(priced), first.dram, drams)
 
@@ -270,7 +277,8 @@ def assemble_pipeline(
     provenance, activity, steps_per_epoch
         What it rests on.
     """
-    energy, best = pipeline_energy(outcome.parts, outcome.processors), outcome.best
+    energy = pipeline_energy(tuple(part.energy for part in outcome.parts), outcome.processors)
+    best = outcome.best
     clock = outcome.processors.config.clock
     time_ns = cycles_to_ns(best.execution.makespan_cycles, clock)
     static, rows = dict(energy.leakage(time_ns)), _rows(outcome, energy)

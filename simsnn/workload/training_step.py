@@ -186,7 +186,7 @@ def _dense_work(stage: list[Operation]) -> int:
 def _refuse_statistics(
     network: Network,
     span: str,
-    path: str | None = None,
+    path: str = "",
     remedy: str = "use schedule.kind layer_by_layer, or mode: frozen",
 ) -> None:
     """Refuse training-mode normalisation where its statistics span more than one operation covers."""
