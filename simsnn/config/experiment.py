@@ -44,7 +44,7 @@ class WorkloadConfig(StrictModel):
         if Pass.U in self.passes and Pass.W not in self.passes:
             raise ValueError("pass U updates with the gradients of pass W: list both")
         if Pass.I in self.passes:
-            raise ValueError("pass I needs a neuron model that asks for it; lif does not")
+            raise ValueError("pass I needs a neuron model that asks for it; none here does")
         if Pass.R in self.passes:
             raise ValueError("pass R is added by stash: recompute; passes name some of F, B, W, U")
         return self
