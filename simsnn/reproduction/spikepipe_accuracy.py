@@ -100,7 +100,7 @@ _EVENTS = MovingDigitsConfig(kind="moving_digits", size=20, speed=1.0, threshold
 CASES = (
     AccuracyCase("spikepipe_mlp", False, DigitsConfig(kind="digits"), 4, 32, 30, 0.002),
     AccuracyCase("spikepipe_conv", False, _MNIST, 4, 32, 10, 0.005),
-    AccuracyCase("spikepipe_deep", True, _MNIST, 4, 32, 5, 0.005, (4,)),
+    AccuracyCase("spikepipe_deep", True, _MNIST, 4, 32, 5, 0.01, (4,)),
     AccuracyCase("spikepipe_dvs", True, _EVENTS, 6, 32, 8, 0.01),
 )
 
