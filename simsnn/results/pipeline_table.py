@@ -57,12 +57,20 @@ def _headline(pipeline: PipelineReport) -> Text:
         f" {pipeline.weights} weights; ",
     )
     if pipeline.period_cycles is None:
-        text.append(f"no exact period in the run, {si(pipeline.step_cycles)} cycles per iteration on average", "yellow")
+        pace = f"{si(pipeline.iteration_cycles)} cycles per iteration {period_words(pipeline)}"
+        text.append(f"no exact period in the run, {pace}", "yellow")
     else:
         every = f" every {pipeline.period_iterations} iterations" if pipeline.period_iterations != 1 else ""
         text.append(f"exact period {pipeline.period_cycles:,} cycles{every}")
     text.append(f"; {si(pipeline.samples_per_s, digits=3)} samples/s")
     return text
+
+
+def period_words(pipeline: PipelineReport) -> str:
+    """What cycles per iteration are of."""
+    if pipeline.period_cycles is not None:
+        return "of the exact period"
+    return "of its middle" if pipeline.pace_cycles is not None else "on average"
 
 
 def processor_table(pipeline: PipelineReport, every_row: bool = False) -> Table:
@@ -206,8 +214,7 @@ def candidate_table(pipeline: PipelineReport) -> Table:
     _numbers(table, "cycles/iteration", "over lower bound", "whole run")
     table.add_column("")
     for candidate in pipeline.candidates:
-        period = candidate.iteration_cycles
-        each = float(period) if period is not None else candidate.makespan_cycles / pipeline.iterations
+        each = _each(candidate, pipeline)
         table.add_row(
             candidate.name,
             _cycles(candidate, each),
@@ -219,10 +226,18 @@ def candidate_table(pipeline: PipelineReport) -> Table:
     return table
 
 
+def _each(candidate: CandidateRow, pipeline: PipelineReport) -> float:
+    """Cycles per iteration: of the exact period, else of the middle of the run, else the mean over the run."""
+    if candidate.iteration_cycles is not None:
+        return float(candidate.iteration_cycles)
+    mean = candidate.makespan_cycles / pipeline.iterations
+    return mean if candidate.pace_cycles is None else candidate.pace_cycles
+
+
 def _cycles(candidate: CandidateRow, each: float) -> str:
-    """Cycles per iteration, in full where the exact period is whole; a mean is marked."""
+    """Cycles per iteration, in full where the exact period is whole; what is no exact period is marked."""
     if candidate.period_cycles is None:
-        return f"mean {si(each)}"
+        return f"{'mean' if candidate.pace_cycles is None else 'middle'} {si(each)}"
     return f"{each:,.0f}" if each.is_integer() else f"{each:,.1f}"
 
 

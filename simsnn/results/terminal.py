@@ -20,7 +20,7 @@ from rich.text import Text
 from simsnn.results.engine_table import CAUSES, engine_notes, engine_table, shows_engines
 from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
-from simsnn.results.pipeline_table import pipeline_lines
+from simsnn.results.pipeline_table import period_words, pipeline_lines
 from simsnn.results.prefix import mm2, percent, si
 from simsnn.results.report import Report
 
@@ -222,10 +222,10 @@ def _totals_table(report: Report) -> Table:
         add("step", iteration, each, f"{totals.total_cycles:,} cycles, {memory}")
         add("sample", iteration / totals.samples, each / totals.samples, f"{totals.samples} in a step, {speed}")
     else:
-        run, exact = report.pipeline, "exact period" if report.pipeline.period_cycles else "mean of the run"
+        run, what = report.pipeline, period_words(report.pipeline)
         batch = totals.samples / run.iterations
         add("run", totals.total_cycles, totals.total_energy_pj, f"{totals.total_cycles:,} cycles, {memory}")
-        add("iteration", iteration, each, f"{run.iterations} in the run; {exact}")
+        add("iteration", iteration, each, f"{run.iterations} in the run; cycles {what}")
         add("sample", iteration / batch, each / batch, f"{si(batch)} in an iteration, {speed}")
     if per_epoch is not None:
         word = "steps" if report.pipeline is None else "iterations"

@@ -173,9 +173,11 @@ def _draw_jobs(axes: Axes, jobs: tuple[JobRow, ...], row: int, window: Window, s
         edgecolors=["white" if end - start > window.cycles / 300 else "none" for start, end in spans],
         linewidth=0.5,
     )
-    for (start, end), job in list(zip(spans, jobs, strict=True))[:_MOST_LABELS]:
-        text = _label(job, end - start, window)
-        middle = ((start + end) / 2 - window.origin) / scale.factor
+    covered = [start for start, _ in spans[1:]] + [window.end]
+    for (start, end), until, job in list(zip(spans, covered, jobs, strict=False))[:_MOST_LABELS]:
+        seen = min(end, until)
+        text = _label(job, seen - start, window)
+        middle = ((start + seen) / 2 - window.origin) / scale.factor
         if text:
             axes.text(middle, row, text, size=_POINTS, color=_ink(shade(job)), ha="center", va="center", clip_on=True)
 

@@ -179,3 +179,14 @@ def test_bubbles_are_where_no_job_is() -> None:
         whole = default_window(SHORT)
         found = sum(end - start for start, end in gaps(own, whole, whole.end))
         assert found == pytest.approx(processor.bubble_cycles, abs=len(own) * whole.cycles / 600), row
+
+
+def test_labels_of_jobs_that_overlap_stand_where_the_jobs_are_seen() -> None:
+    first, second, *rest = (job for job in SHORT.jobs if job.processor == "core0")
+    early = second.model_copy(update={"start_cycle": first.end_cycle // 2})
+    others = tuple(job for job in SHORT.jobs if job.processor != "core0")
+    section = SHORT.model_copy(update={"jobs": (first, early, *rest, *others)})
+    axes = pipeline_figure(report_of(section), window=Window(0, 200_000)).axes[0]
+    top = [text for text in axes.texts if text.get_position()[1] == 0]
+    places = [text.get_position()[0] * 1000 for text in top[:2]]
+    assert places == [first.end_cycle / 4, (early.start_cycle + early.end_cycle) / 2]

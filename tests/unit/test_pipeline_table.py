@@ -46,7 +46,16 @@ def test_a_period_is_given_in_full_and_a_mean_is_called_one() -> None:
     assert re.search(r"spikepipe +238,600 +x1\.165 +12\.16M  kept", text)
     assert re.search(r"contiguous seed +mean 329\.3k +x1\.608", text)
     short = Made("pipedream", VGG, PIPEDREAM.places, iterations=3)
-    assert "no exact period in the run" in " ".join(printed(make_pipeline(short)))
+    section = make_pipeline(short)
+    text = " ".join(printed(section))
+    assert "no exact period in the run" in text
+    assert "cycles per iteration on average" in text
+    kept = section.candidates[0].model_copy(update={"pace_cycles": 292_000.0})
+    rows = (kept, *section.candidates[1:])
+    pace = section.model_copy(update={"pace_cycles": 292_000.0, "candidates": rows})
+    text = " ".join(printed(pace))
+    assert "292.0k cycles per iteration of its middle" in text
+    assert re.search(r"pipedream +middle 292\.0k", text)
 
 
 def test_distances_from_every_bound() -> None:
@@ -124,7 +133,7 @@ def test_totals_are_of_the_run_an_iteration_a_sample_and_an_epoch() -> None:
     rows = {line.split()[0]: line for line in lines if re.match(r"(run|iteration|sample|epoch) ", line)}
     assert rows["run"].split()[1] == "211.4k"
     assert rows["iteration"].split()[1] == "238.6k"
-    assert "48 in the run; exact period" in rows["iteration"]
+    assert "48 in the run; cycles of the exact period" in rows["iteration"]
     assert rows["sample"].split()[1] == "3.728k"
     assert "64 in an iteration" in rows["sample"]
     assert rows["epoch"].split()[1] == "5.249M"
