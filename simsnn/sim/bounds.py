@@ -27,6 +27,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simsnn.errors import ModelDisagreement
 from simsnn.schedule.graph import TaskGraph
 from simsnn.sim.alone import AloneTasks
@@ -118,13 +120,8 @@ def serial_sum(graph: TaskGraph, channels: tuple[ChannelModel, ...], interconnec
 
 
 def _serial(program: Program, alone: AloneTasks, interconnect: Interconnect | None) -> int:
-    latency = [model.latency_cycles for model in program.channels]
-    moved = sum(
-        program.occupancy_cycles[t.channel][t.bytes] + latency[t.channel]
-        for chunks in (program.loads, program.stores)
-        for transfers in chunks
-        for t in transfers
-    )
+    latency = np.array([model.latency_cycles for model in program.channels], np.int64)
+    moved = sum(int((rows["cycles"] + latency[rows["channel"]]).sum()) for rows in (program.loaded, program.stored))
     computed = sum(alone.of(task).serial for task in program.graph.tasks)
     return moved + computed + packet_sum(program.graph, interconnect)
 

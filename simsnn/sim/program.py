@@ -17,12 +17,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from simsnn.schedule.graph import Chunk, TaskGraph, Transfer
+import numpy as np
+from numpy.typing import NDArray
+
+from simsnn.schedule.graph import TaskGraph, Transfer
 from simsnn.sim.channel import ChannelModel
 from simsnn.sim.execution import Deadlock
 
 NONE = -1
 """No such chunk."""
+
+TRANSFERS = np.dtype([("number", "<i8"), ("channel", "<i8"), ("sram", "<i8"), ("bytes", "<i8"), ("cycles", "<i8")])
+"""One transfer: number of its chunk, where it goes, its bytes, cycles for which it holds the channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Program:
         Its transfers.
     occupancy_cycles : tuple of dict, per channel
         For how long a transfer of so many bytes holds the channel.
+    loaded, stored : ndarray of TRANSFERS
+        All loads and all stores, by chunk number.
     """
 
     graph: TaskGraph
@@ -66,6 +74,8 @@ class Program:
     loads: list[tuple[Transfer, ...]]
     stores: list[tuple[Transfer, ...]]
     occupancy_cycles: tuple[dict[int, int], ...]
+    loaded: NDArray[np.void]
+    stored: NDArray[np.void]
 
     def is_last(self, number: int) -> bool:
         """Whether a chunk is the last of its task."""
@@ -113,9 +123,24 @@ def build_program(graph: TaskGraph, channels: tuple[ChannelModel, ...]) -> Progr
         for earlier, later in zip(storing, storing[slots:], strict=False):
             output_slot[later] = earlier
     engine = [graph.tasks[t].engine for t in task]
-    occupancy = _occupancies(chunks, channels)
+    loaded, stored = _columns(loads), _columns(stores)
+    occupancy = _occupancies((loaded, stored), channels)
     return Program(
-        graph, channels, first, task, chunk, engine, order, before, input_slot, output_slot, loads, stores, occupancy
+        graph,
+        channels,
+        first,
+        task,
+        chunk,
+        engine,
+        order,
+        before,
+        input_slot,
+        output_slot,
+        loads,
+        stores,
+        occupancy,
+        loaded,
+        stored,
     )
 
 
@@ -134,15 +159,28 @@ def _link_slots(
         input_slot[later] = user
 
 
-def _occupancies(chunks: list[Chunk], channels: tuple[ChannelModel, ...]) -> tuple[dict[int, int], ...]:
-    sizes: list[set[int]] = [set() for _ in channels]
-    for chunk in chunks:
-        for transfer in chunk.loads + chunk.stores:
-            sizes[transfer.channel].add(transfer.bytes)
-    return tuple(
-        {size: model.occupancy_cycles(size) for size in sorted(found)}
-        for model, found in zip(channels, sizes, strict=True)
-    )
+def _columns(transfers: list[tuple[Transfer, ...]]) -> NDArray[np.void]:
+    """Fields of TRANSFERS; the cycles are still 0."""
+    fields = [v for n, group in enumerate(transfers) for t in group for v in (n, t.channel, t.sram, t.bytes)]
+    columns = np.array(fields, np.int64).reshape(-1, 4).T
+    found = np.zeros(columns.shape[1], TRANSFERS)
+    for name, column in zip(("number", "channel", "sram", "bytes"), columns, strict=True):
+        found[name] = column
+    return found
+
+
+def _occupancies(moved: tuple[NDArray[np.void], ...], channels: tuple[ChannelModel, ...]) -> tuple[dict[int, int], ...]:
+    """Cycles of every size on every channel; fills in those of the transfers."""
+    found: tuple[dict[int, int], ...] = tuple({} for _ in channels)
+    for rows in moved:
+        channel, size, cycles = rows["channel"].copy(), rows["bytes"].copy(), rows["cycles"]
+        for index, model in enumerate(channels):
+            mine = np.flatnonzero(channel == index)
+            sizes, which = np.unique(size[mine], return_inverse=True)
+            alone = [model.occupancy_cycles(each) for each in sizes.tolist()]
+            found[index].update(zip(sizes.tolist(), alone, strict=True))
+            cycles[mine] = np.array(alone, np.int64)[which]
+    return found
 
 
 def _check(graph: TaskGraph, channels: int) -> None:

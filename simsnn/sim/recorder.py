@@ -113,7 +113,7 @@ class Recorder:
             counts = TraceCounts(self._engines, len(program.channels), len(links), len(program.graph.srams))
             flows = message_flows(program.graph, messages)
             rows = np.concatenate((self._transfers(), interval_rows(self._rows)))
-            trace = build_trace(program.graph, counts, rows, moments, flows, makespan)
+            trace = build_trace(program, counts, rows, moments, flows, makespan)
         return Execution(makespan, records, tuple(busy), channel_uses(program), moments, trace, links, messages)
 
     def _transfers(self) -> NDArray[np.void]:
@@ -135,9 +135,9 @@ class Recorder:
 
 def channel_uses(program: Program) -> tuple[ChannelUse, ...]:
     """What each channel carries once everything is moved; it does not depend on the order."""
-    busy, read, write = ([0] * len(program.channels) for _ in range(3))
-    for moved, chunks in ((read, program.loads), (write, program.stores)):
-        for transfer in (t for transfers in chunks for t in transfers):
-            busy[transfer.channel] += program.occupancy_cycles[transfer.channel][transfer.bytes]
-            moved[transfer.channel] += transfer.bytes
-    return tuple(ChannelUse(*use) for use in zip(busy, read, write, strict=True))
+    count = len(program.channels)
+    busy, read, write = (np.zeros(count, np.int64) for _ in range(3))
+    for moved, rows in ((read, program.loaded), (write, program.stored)):
+        np.add.at(busy, rows["channel"], rows["cycles"])
+        np.add.at(moved, rows["channel"], rows["bytes"])
+    return tuple(ChannelUse(*use) for use in zip(busy.tolist(), read.tolist(), write.tolist(), strict=True))

@@ -16,6 +16,7 @@ from simsnn.sim.trace import CHANGES, EDGES, FLOWS, INTERVALS, Trace
 
 if TYPE_CHECKING:
     from simsnn.sim.execution import MessageRecord
+    from simsnn.sim.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def interval_rows(fields: list[int]) -> NDArray[np.void]:
 
 
 def build_trace(
-    graph: TaskGraph,
+    program: Program,
     counts: TraceCounts,
     rows: NDArray[np.void],
     moments: NDArray[np.void],
@@ -49,7 +50,7 @@ def build_trace(
 
     Parameters
     ----------
-    graph : TaskGraph
+    program : Program
         What ran.
     counts : TraceCounts
         Number of each resource.
@@ -65,7 +66,7 @@ def build_trace(
     rows = rows[np.lexsort((rows["end"], rows["start"], rows["resource"]))]
     edges = [
         (e.task, e.chunk, task.id, chunk, e.event, holds_load)
-        for task in graph.tasks
+        for task in program.graph.tasks
         for chunk, c in enumerate(task.chunks)
         for group, holds_load in ((c.load_after, 1), (c.compute_after, 0))
         for e in group
@@ -73,7 +74,7 @@ def build_trace(
     return Trace(
         rows,
         np.array(edges, EDGES),
-        _changes(graph, moments),
+        _changes(program, moments),
         counts.engines,
         counts.channels,
         counts.srams,
@@ -94,17 +95,14 @@ def message_flows(graph: TaskGraph, messages: tuple[MessageRecord, ...]) -> NDAr
     return np.array(found, FLOWS)
 
 
-def _changes(graph: TaskGraph, moments: NDArray[np.void]) -> NDArray[np.void]:
+def _changes(program: Program, moments: NDArray[np.void]) -> NDArray[np.void]:
     """Loads hold SRAM from admitted to issue_end, stores from ready to stored."""
-    chunks = [chunk for task in graph.tasks for chunk in task.chunks]
-    loads = [value for n, c in enumerate(chunks) for t in c.loads for value in (n, t.sram, t.bytes)]
-    stores = [value for n, c in enumerate(chunks) for t in c.stores for value in (n, t.sram, t.bytes)]
     parts = []
-    for values, begin, end in ((loads, "admitted", "issue_end"), (stores, "ready", "stored")):
-        number, sram, size = np.array(values, np.int64).reshape(-1, 3).T
+    for moved, begin, end in ((program.loaded, "admitted", "issue_end"), (program.stored, "ready", "stored")):
         for moment, sign in ((begin, 1), (end, -1)):
-            part = np.empty(len(number), CHANGES)
-            part["time"], part["sram"], part["delta_bytes"] = moments[moment][number], sram, sign * size
+            part = np.empty(len(moved), CHANGES)
+            part["time"], part["sram"] = moments[moment][moved["number"]], moved["sram"]
+            part["delta_bytes"] = sign * moved["bytes"]
             parts.append(part)
     changes = np.concatenate(parts)
     return changes[np.argsort(changes["time"], kind="stable")]
