@@ -56,10 +56,10 @@ way, first stream whose delivery was found, most children of a hop."""
 with packets to come, packets to come that have not arrived, latency, occupied cycles, packets and bytes carried,
 longest queue behind a channel, last stretch; of the last packets of one stream: which, from, to, how many, bytes."""
 
-LINK, KEY, AFTER, HEAD, TAIL, REMAINING, GRANTED, GONE, GONE_TAIL, DEPARTED, FED, WORK, WORK_DONE = range(13)
+LINK, KEY, AFTER, HEAD, TAIL, REMAINING, GRANTED, GONE, GONE_TAIL, DEPARTED, FED, WORK, WORK_DONE, FEEDER = range(14)
 """Queues: channel, requester, next in the ring, first and last run, packets to come, packets granted, first and
 last run of remembered grants, packets granted before those, whether another channel feeds it, cycles on the
-channel of all packets that ever came, of those granted."""
+channel of all packets that ever came, of those granted; the channel that feeds it."""
 
 STREAM, START, STEP, TOTAL, USED, NEXT = range(6)
 """Runs: stream, arrival of the first packet, distance of arrivals, packets, those granted, next run."""
@@ -224,6 +224,23 @@ def most_waiting(rows: Integers, queue: int, start: int, step: int, count: int) 
 
 
 @jit
+def add_stretch(rows: Integers, link: int, start: int, end: int, message: int, size_bytes: int) -> None:
+    """Append a stretch to those of a channel; one of several messages goes on where the last one is of several."""
+    last = rows[link, STRETCH]
+    if message == NONE and last != NONE and rows[last, STRETCH_MESSAGE] == NONE:
+        rows[last, STRETCH_END] = end
+        rows[last, STRETCH_BYTES] += size_bytes
+        return
+    row = new_row(rows)
+    rows[row, STRETCH_START] = start
+    rows[row, STRETCH_END] = end
+    rows[row, STRETCH_MESSAGE] = message
+    rows[row, STRETCH_BYTES] = size_bytes
+    rows[row, STRETCH_BEFORE] = last
+    rows[link, STRETCH] = row
+
+
+@jit
 def close_stretch(rows: Integers, link: int) -> None:
     """Book the last packets of one stream on a channel as a stretch, or as part of the one before.
 
@@ -235,15 +252,5 @@ def close_stretch(rows: Integers, link: int) -> None:
         return
     rows[link, OPEN_COUNT] = 0
     whole = count == rows[stream, ALL] or count >= LONG_STRETCH
-    last = rows[link, STRETCH]
-    if not whole and last != NONE and rows[last, STRETCH_MESSAGE] == NONE:
-        rows[last, STRETCH_END] = rows[link, OPEN_END]
-        rows[last, STRETCH_BYTES] += rows[link, OPEN_BYTES]
-        return
-    row = new_row(rows)
-    rows[row, STRETCH_START] = rows[link, OPEN_START]
-    rows[row, STRETCH_END] = rows[link, OPEN_END]
-    rows[row, STRETCH_MESSAGE] = rows[rows[stream, OWNER], NAME] if whole else NONE
-    rows[row, STRETCH_BYTES] = rows[link, OPEN_BYTES]
-    rows[row, STRETCH_BEFORE] = last
-    rows[link, STRETCH] = row
+    message = rows[rows[stream, OWNER], NAME] if whole else NONE
+    add_stretch(rows, link, rows[link, OPEN_START], rows[link, OPEN_END], message, rows[link, OPEN_BYTES])

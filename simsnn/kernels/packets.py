@@ -11,12 +11,13 @@ within a cycle does not matter: a packet takes at least one cycle. Queues are un
 
 Steps. Channels are taken in the order of the earliest cycle at which they may grant. A channel goes on
 
-* up to ``until`` where everything that will ever pass it has arrived, or all that will has one requester,
+* up to ``until`` where everything that passes it before has arrived, or all that will has one requester,
 * else up to and with the cycle at which any other channel may grant next: what that one then sends on
   arrives a cycle later at the earliest.
 
 With one requester left, a run of packets is granted at once: back to back while they arrive faster
-than they leave or have piled up, else as they arrive.
+than they leave or have piled up, else as they arrive. Where several have packets waiting that end at
+this channel, and none that is still to come can take part, whole rounds of turns are granted at once.
 
 Proof: ``simsnn/reference/network.py`` steps every cycle and every packet; compared in
 ``simsnn/sim/link_check.py`` and ``tests/property/test_network_twin.py``.
@@ -100,8 +101,8 @@ def _batch(rows: Integers, run: int, service: int, time: int, limit: int) -> tup
 
 
 @jit
-def _grant(rows: Integers, queue: int, time: int, count: int, spacing: int) -> None:
-    """Book ``count`` packets of the first run of a queue, granted from ``time`` on."""
+def _grant(rows: Integers, queue: int, time: int, count: int, spacing: int) -> int:
+    """Book ``count`` packets of the first run of a queue, granted from ``time`` on; returns their bytes."""
     link, head = rows[queue, at.LINK], rows[queue, at.HEAD]
     stream = rows[head, at.STREAM]
     service = rows[stream, at.SERVICE]
@@ -122,20 +123,98 @@ def _grant(rows: Integers, queue: int, time: int, count: int, spacing: int) -> N
     size = count * rows[stream, at.SIZE]
     if rows[stream, at.LEFT] == 0:
         size += rows[stream, at.REST] - rows[stream, at.SIZE]
-    end = time + (count - 1) * spacing + service
-    rows[link, at.FREE] = end
+    rows[link, at.FREE] = time + (count - 1) * spacing + service
     rows[link, at.LAST] = queue
     rows[link, at.BUSY] += count * service
     rows[link, at.PACKETS] += count
     rows[link, at.BYTES] += size
+    return int(size)
+
+
+@jit
+def _show(rows: Integers, link: int, stream: int, time: int, count: int, size: int) -> None:
+    """Add granted packets of one stream to those that were granted in a row."""
     if rows[link, at.OPEN_STREAM] != stream or rows[link, at.OPEN_COUNT] == 0:
         at.close_stretch(rows, link)
         rows[link, at.OPEN_STREAM] = stream
         rows[link, at.OPEN_START] = time
         rows[link, at.OPEN_BYTES] = 0
-    rows[link, at.OPEN_END] = end
+    rows[link, at.OPEN_END] = rows[link, at.FREE]
     rows[link, at.OPEN_COUNT] += count
     rows[link, at.OPEN_BYTES] += size
+
+
+@jit
+def _settled(rows: Integers, link: int, until: int) -> bool:
+    """Whether every packet that arrives at a channel before ``until`` has arrived in its queues.
+
+    So it is where none is to come any more, or where all channels that feed it have made their grants
+    of before ``until`` and are settled because none is to come to them.
+    """
+    if rows[link, at.UNKNOWN] == 0:
+        return True
+    first = queue = rows[link, at.FIRST]
+    while True:
+        if rows[queue, at.FED] and rows[queue, at.REMAINING] > 0:
+            feeder = rows[queue, at.FEEDER]
+            if rows[feeder, at.TIME] < until or rows[feeder, at.UNKNOWN] > 0:
+                return False
+        queue = rows[queue, at.AFTER]
+        if queue == first:
+            return True
+
+
+@jit
+def _rounds(rows: Integers, queue: int, time: int, limit: int) -> tuple[int, int, int]:
+    """Turns that all queues of a channel take, each with a packet of its first run, from a grant on.
+
+    Returns rounds, queues, and cycles of a round; rounds are 0 where a packet would come after its turn or
+    goes on to another channel.
+    """
+    cycles, members, place = 0, 0, queue
+    while True:
+        head = rows[place, at.HEAD]
+        if head != NONE:
+            stream = rows[head, at.STREAM]
+            waited = time + cycles - (rows[head, at.START] + rows[head, at.USED] * rows[head, at.STEP])
+            if waited < 0 or rows[stream, at.CHILD] != NONE:
+                return 0, 0, 0
+            cycles += rows[stream, at.SERVICE]
+            members += 1
+        place = rows[place, at.AFTER]
+        if place == queue:
+            break
+    rounds, before = (limit - time) // cycles, 0
+    while True:
+        head = rows[place, at.HEAD]
+        if head != NONE:
+            step = rows[head, at.STEP]
+            rounds = min(rounds, rows[head, at.TOTAL] - rows[head, at.USED])
+            if step > cycles:
+                came = rows[head, at.START] + rows[head, at.USED] * step
+                rounds = min(rounds, (time + before - came) // (step - cycles) + 1)
+            before += rows[rows[head, at.STREAM], at.SERVICE]
+        place = rows[place, at.AFTER]
+        if place == queue:
+            return rounds, members, cycles
+
+
+@jit
+def _take_turns(rows: Integers, link: int, queue: int, time: int, rounds: int, members: int, cycles: int) -> None:
+    """Grant whole rounds of turns at once; what is granted goes no further."""
+    at.close_stretch(rows, link)
+    start, size, latency = time, 0, rows[link, at.LATENCY]
+    for _ in range(members):
+        while rows[queue, at.HEAD] == NONE:
+            queue = rows[queue, at.AFTER]
+        stream, after = rows[rows[queue, at.HEAD], at.STREAM], rows[queue, at.AFTER]
+        service = rows[stream, at.SERVICE]
+        size += _grant(rows, queue, time, rounds, cycles)
+        if rows[stream, at.LEFT] == 0:
+            _finish(rows, stream, rows[link, at.FREE] + latency)
+        time += service
+        queue = after
+    at.add_stretch(rows, link, start, rows[link, at.FREE], NONE, size)
 
 
 @jit
@@ -223,26 +302,31 @@ def advance(rows: Integers, until: int) -> bool:
         Whether all are made; if not, the array is full and the call is to be repeated with a longer one.
     """
     while rows[1, at.TIME] < until:
-        # a grant makes at most a run per branch, a remembered grant and a stretch
-        need = rows[HEADER, at.WIDEST] + 2
+        # a grant makes at most a run per branch, a remembered grant and a stretch; so does each of some turns
         link = at.first_link(rows)
         at.set_time(rows, link, NEVER)
+        settled = _settled(rows, link, until)
         while True:
             alone = rows[link, at.PENDING] == 1
-            settled = alone or rows[link, at.UNKNOWN] == 0
-            limit = until if settled else min(until, rows[1, at.TIME] + 1)
+            limit = until if settled or alone else min(until, rows[1, at.TIME] + 1)
             queue, time = _choose(rows, link)
             if time >= limit:
                 at.set_time(rows, link, time)
                 break
-            if rows[HEADER, at.FREE_ROWS] + rows.shape[0] - rows[HEADER, at.FRESH] < need:
+            room = rows[HEADER, at.FREE_ROWS] + rows.shape[0] - rows[HEADER, at.FRESH]
+            if room < rows[HEADER, at.WIDEST] + rows[link, at.PENDING] + 3:
                 at.set_time(rows, link, time)
                 return False
+            if settled and not alone:
+                rounds, members, cycles = _rounds(rows, queue, time, limit)
+                if rounds > 1 and members > 1:
+                    _take_turns(rows, link, queue, time, rounds, members, cycles)
+                    continue
             run = rows[queue, at.HEAD]
             stream = rows[run, at.STREAM]
             service = rows[stream, at.SERVICE]
             count, spacing = _batch(rows, run, service, time, limit) if alone else (1, service)
-            _grant(rows, queue, time, count, spacing)
+            _show(rows, link, stream, time, count, _grant(rows, queue, time, count, spacing))
             there = time + service + rows[link, at.LATENCY]
             if rows[stream, at.CHILD] != NONE:
                 _send_on(rows, stream, there, spacing, count)

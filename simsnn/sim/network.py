@@ -150,8 +150,9 @@ class PacketNetwork:
         link, requester = route.hops[hop].link, self._interconnect.requester(route, hop)
         found = self._queues.get((link, requester))
         if found is None:
-            fed = route.hops[hop].parent != LOCAL
-            found = self._queues[link, requester] = self._arrays.queue(link, requester, fed=fed)
+            parent = route.hops[hop].parent
+            feeder = NONE if parent == LOCAL else route.hops[parent].link
+            found = self._queues[link, requester] = self._arrays.queue(link, requester, feeder)
         return found
 
     def _advance(self, until: int) -> None:

@@ -58,14 +58,18 @@ class PacketArrays:
         self._links()[:, [at.LAST, at.FIRST, at.STRETCH]] = NONE
         self._links()[:, at.LATENCY] = latency_cycles
 
-    def queue(self, link: int, requester: int, *, fed: bool) -> int:
-        """Make the queue of a requester, in its place in the ring of the channel's queues; returns its row."""
+    def queue(self, link: int, requester: int, feeder: int) -> int:
+        """Make the queue of a requester, in its place in the ring of the channel's queues; returns its row.
+
+        ``feeder`` is the channel whose packets come into it, -1 where a processor sends.
+        """
         self._make_room(1)
         rows, link = self._rows, self._leaves + link
         number = int(rows[HEADER, at.FRESH])
         rows[HEADER, at.FRESH] += 1
         row = rows[number]
-        row[at.LINK], row[at.KEY], row[at.FED] = link, requester, fed
+        row[at.LINK], row[at.KEY] = link, requester
+        row[at.FED], row[at.FEEDER] = feeder != NONE, self._leaves + feeder
         row[[at.HEAD, at.TAIL, at.GONE, at.GONE_TAIL]] = NONE
         first = int(rows[link, at.FIRST])
         if first == NONE:
