@@ -64,7 +64,7 @@ def check_extension(template: Template, simulated: int, periods: int) -> SteadyS
 
 
 @settings(max_examples=60, deadline=None)
-@given(RANDOMS, TRAFFIC, st.integers(14, 40), st.integers(1, 5))
+@given(RANDOMS, TRAFFIC, st.integers(6, 40), st.integers(1, 5))
 def test_extended_run_is_the_simulated_run(rng: Random, traffic: Traffic, simulated: int, periods: int) -> None:
     state = check_extension(random_template(rng, traffic), simulated, periods)
     if state is None:
