@@ -18,11 +18,9 @@ from simsnn.kernels.packet_state import HEADER, NEVER, NONE, Integers
 
 
 @jit
-def _bound_message(rows: Integers, message: int, until: int, earliest: int) -> int:
-    """Bound of the first delivery of a message that is not certain, or ``earliest`` where that is smaller."""
-    base = rows[message, at.BASE]
-    if until + rows[base, at.WORK_BEFORE] - rows[rows[base, at.QUEUE], at.WORK_DONE] >= earliest:
-        return earliest  # so many messages are before it at its source
+def _bound_message(rows: Integers, message: int, until: int) -> int:
+    """Bound of the first delivery of a message that is not certain."""
+    earliest, base = NEVER, rows[message, at.BASE]
     for stream in range(base, base + rows[message, at.STREAMS]):
         if rows[stream, at.LEFT] == 0:
             rows[stream, at.BOUND] = rows[stream, at.DONE]
@@ -55,6 +53,6 @@ def earliest_delivery(rows: Integers, until: int) -> int:
     """
     earliest, message = NEVER, rows[HEADER, at.ACTIVE]
     while message != NONE:
-        earliest = _bound_message(rows, message, until, earliest)
+        earliest = min(earliest, _bound_message(rows, message, until))
         message = rows[message, at.NEXT_ACTIVE]
     return earliest
