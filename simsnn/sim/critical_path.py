@@ -102,6 +102,7 @@ def closed_form(
     stored = [0] * len(program.task)
     engine_end = [0] * len(graph.engines)
     done: list[int] = []
+    waits: list[Wait] = []
     records = []
     for task in graph.tasks:
         wait, times, first = Wait(), alone.of(task), program.first[task.id]
@@ -110,6 +111,8 @@ def closed_form(
             wait.deliver(time, time)
         after_done = max((done[before] for before in task.after), default=0)
         run = TaskRun(task, engine_end[task.engine], after_done, wait)
+        wait.admitted = wait.load = run.origin
+        waits += [wait] * len(task.chunks)
         for chunk, (issue_end, result_end) in enumerate(zip(times.issue_ends, times.result_ends, strict=True)):
             stored[first + chunk] = run.origin + result_end
             recorder.moment(first + chunk, run.origin + issue_end, run.origin + result_end)
@@ -119,7 +122,6 @@ def closed_form(
         mail.send(task.id, end)
         for number in mail.of_task[task.id]:
             mail.arrive(number, (end,) * len(graph.messages[number].destinations))
-    waits = [Wait()] * len(program.task)
     return recorder.finish(waits, stored, tuple(records), mail.records(), link_uses(graph, interconnect))
 
 

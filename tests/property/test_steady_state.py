@@ -5,10 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
 from simsnn.sim.iteration_times import IterationTimes, iteration_times
@@ -27,10 +29,13 @@ TRAFFIC = st.builds(
 RANDOMS = st.integers(0, 2**32 - 1).map(Random)
 
 
-def run(template: Template, iterations: int) -> tuple[Unrolled, Execution, IterationTimes]:
+def run(template: Template, iterations: int, level: str) -> tuple[Unrolled, Execution, IterationTimes]:
     unrolled = unroll(template, iterations)
-    channels = template.channels
-    execution = execute(unrolled.graph, channels[0], True, channels[1:], template.links)
+    graph, dram, memories, links = unrolled.graph, template.channels[0], template.channels[1:], template.links
+    if level == "event":
+        execution = execute(graph, dram, True, memories, links)
+    else:
+        execution = (critical_path if level == "critical_path" else closed_form)(graph, dram, memories, links)
     return unrolled, execution, iteration_times(unrolled.graph, execution, unrolled.iteration, unrolled.place)
 
 
@@ -44,15 +49,15 @@ def counters(unrolled: Unrolled, execution: Execution, iterations: int) -> NDArr
     return found
 
 
-def check_extension(template: Template, simulated: int, periods: int) -> SteadyState | None:
+def check_extension(template: Template, simulated: int, periods: int, level: str = "event") -> SteadyState | None:
     """Extend a run by some periods and hold it against the whole simulation; None where it cannot be extended."""
-    unrolled, execution, seen = run(template, simulated)
+    unrolled, execution, seen = run(template, simulated, level)
     state = find_steady_state(seen.times, template.reach, seen.quiet)
     if not isinstance(state, SteadyState) or state.cut is None:
         return None
     iterations = simulated + periods * state.period.iterations
     assert state.congruent(iterations) == simulated
-    whole, expected, shown = run(template, iterations)
+    whole, expected, shown = run(template, iterations, level)
     assert np.array_equal(state.extend_times(seen.times, iterations), shown.times)
     assert state.makespan_cycles(execution.makespan_cycles, iterations) == expected.makespan_cycles
     ends = state.extend_times(seen.times.max(axis=1), iterations)
@@ -82,3 +87,11 @@ def test_most_random_programs_can_be_extended() -> None:
     assert len(states) >= 20
     assert any(state.proven for state in states)
     assert any(state.period.iterations > 1 for state in states)
+
+
+@pytest.mark.parametrize("level", ["critical_path", "closed_form"])
+def test_levels_without_contention_are_extended_too(level: str) -> None:
+    found = []
+    for seed in range(30):
+        found.append(check_extension(random_template(Random(f"steady{seed}"), Traffic()), 30, 3, level))
+    assert sum(state is not None for state in found) >= 12
