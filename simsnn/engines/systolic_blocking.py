@@ -109,6 +109,13 @@ class Cut:
         sizes = self.sizes()
         return int((-(-sizes // self.piece)).sum()) if self.piece else len(sizes)
 
+    def groups(self) -> int:
+        """Number of runs of pieces that may share a chunk."""
+        if not self.per_chunk or not self.piece:
+            return len(self.bounds) - 1
+        pieces = -(-self.sizes() // self.piece)
+        return int((-(-pieces // self.per_chunk)).sum())
+
     def runs(self, full: int = 0) -> Ints:
         """(size, count) of consecutive equal pieces; ``full`` > 0 charges that size for each piece."""
         found: list[tuple[int, int]] = []

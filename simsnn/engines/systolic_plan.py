@@ -150,6 +150,13 @@ class SystolicPlan:
         """Number of chunks."""
         return self._sizes[1]
 
+    @property
+    def least_chunks(self) -> int:
+        """Not above ``chunk_count``, and known without a walk through the folds: what may share a chunk counts once."""
+        streams = [len(np.unique(grid.stream_groups)) for grid in self.grids]
+        groups = [grid.rows.groups() * grid.columns.groups() * s for grid, s in zip(self.grids, streams, strict=True)]
+        return sum(groups[index % len(self.period)] for index in range(len(self.gemms)))
+
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""
         return int(self.tables.boxes[chunk, C_ISSUES])

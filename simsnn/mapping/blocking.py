@@ -67,7 +67,7 @@ def choose(
     best: Choice | None = None
     tightest: tuple[int, int] | None = None
     for plan in candidates:
-        if best is not None and (plan.chunk_count > most_chunks or plan.cost().cycles.total >= best.cycles):
+        if best is not None and (too_fine(plan, most_chunks) or plan.cost().cycles.total >= best.cycles):
             continue
         moves, excess = moves_that_fit(chunk_moves(plan, machine), shares)
         if excess is not None:
@@ -79,6 +79,11 @@ def choose(
     if best is None:
         raise _does_not_fit(operation, machine, shares, tightest)
     return best
+
+
+def too_fine(plan: Plan, most_chunks: int) -> bool:
+    """Whether a plan has more chunks; some plans know how many at least without laying them out."""
+    return getattr(plan, "least_chunks", 0) > most_chunks or plan.chunk_count > most_chunks
 
 
 def _readd_cycles(plan: Plan, operation: Operation, dram: FixedRateDram) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from simsnn.engines.base import Box, Plan
-from simsnn.mapping.blocking import Choice, Shares, moves_that_fit
+from simsnn.mapping.blocking import Choice, Shares, moves_that_fit, too_fine
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.transfers import ChunkMoves, chunk_moves
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
@@ -72,7 +72,7 @@ def candidates(
     """Every way to run the pair that fits: a plan of the producer, and the consumer cut along it."""
     resident = frozenset({tensor})
     for plan in options:
-        if plan.chunk_count > most_chunks:
+        if too_fine(plan, most_chunks):
             continue
         completion = completed_boxes(plan, tensor, consumer)
         if completion is None:
