@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from simsnn.activities import ResolvedActivity, update_rule
 from simsnn.config.experiment import ExperimentConfig, MappingConfig, PassMapping
-from simsnn.config.hardware import HardwareConfig
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
 from simsnn.energy.model import EnergyModel
@@ -210,7 +209,7 @@ def _part(experiment: ExperimentConfig, network: Network, group: int, numbers: T
     operations = micro_batches(network, scope, widths, update_rule(experiment), numbers.samples, kind)
     for operation in operations:
         check_size(operation)
-    with _inside_group(hardware, group):
+    with _inside_group(experiment, group):
         return map_step(alone, network, operations, numbers.together)
 
 
@@ -224,21 +223,29 @@ def _mapping_of(mapping: MappingConfig, group: str) -> MappingConfig:
 
 
 @contextmanager
-def _inside_group(hardware: HardwareConfig, group: int) -> Iterator[None]:
-    """Errors about the machine of one processor name the place of that processor in the file."""
+def _inside_group(experiment: ExperimentConfig, group: int) -> Iterator[None]:
+    """Errors about one processor by itself name the place that what is wrong has in the file."""
     try:
         yield
     except SimsnnError as error:
-        steps = (error.where.path or "").split(".")
-        if steps[0] != "hardware" or len(steps) < 2:
-            raise
-        if steps[1] in ("arrays", "vector_units", "srams"):
-            place = ["hardware", "processors", str(group), *steps[1:]]
-        elif steps[1] == "dram" and hardware.processors[group].memory is not None:
-            place = ["hardware", "processors", str(group), "memory", *steps[2:]]
-        else:
+        place = _place_in_file(experiment, group, (error.where.path or "").split("."))
+        if place is None:
             raise
         raise error.located(Where(".".join(place))) from None
+
+
+def _place_in_file(experiment: ExperimentConfig, group: int, steps: list[str]) -> list[str] | None:
+    """Path of a value of one processor's machine or mapping; None where that is the same."""
+    part = experiment.hardware.processors[group]
+    above, inner = steps[0], steps[1] if len(steps) > 1 else ""
+    if above == "hardware" and inner in ("arrays", "vector_units", "srams"):
+        return ["hardware", "processors", str(group), *steps[1:]]
+    if above == "hardware" and inner == "dram" and part.memory is not None:
+        return ["hardware", "processors", str(group), "memory", *steps[2:]]
+    own = experiment.mapping.processors.get(part.name)
+    if above == "mapping" and inner in PassMapping.model_fields and getattr(own, inner, None) is not None:
+        return ["mapping", "processors", part.name, *steps[1:]]
+    return None
 
 
 @dataclass(frozen=True)

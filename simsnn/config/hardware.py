@@ -169,4 +169,5 @@ class HardwareConfig(StrictModel):
         part = self.processors[group]
         parts = {"arrays": part.arrays, "vector_units": part.vector_units, "srams": part.srams}
         dram = self.dram if part.memory is None else part.memory
-        return self.model_copy(update={**parts, "dram": dram, "processors": (), "links": ()})
+        alone = {"name": f"{part.name} of {self.name}", "dram": dram, "processors": (), "links": ()}
+        return self.model_copy(update={**parts, **alone})
