@@ -22,6 +22,8 @@ from tests.naive.programs import all_jobs, inputs, random_program
 from tests.pipelines import CHAIN, KINDS, NETWORKS, RESIDUAL, groups_of, prepared
 
 SEEDS = range(5)
+Sent = tuple[str, int, int, tuple[int, ...]]
+"""Tensor, bytes, source, destinations."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def random_run(seed: int, link: str = "crossbar", micro_batches: int = 1) -> Lai
 
 
 def expected_messages(run: PreparedPipeline, program: PipelineProgram) -> Counter[Sent]:
-    """(tensor, bytes, source, destinations), counted tensor by tensor.
+    """Messages, counted tensor by tensor.
 
     From the operations of one micro-batch: whoever reads, on another processor, what an earlier task wrote. A
     sum of weight gradients counts once per iteration, with the last micro-batch. New weights count once per iteration
