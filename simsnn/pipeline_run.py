@@ -302,13 +302,14 @@ def _simulated(
     processors, simulation = prepared.processors, prepared.experiment.simulation
     laid_out = pipeline_graph(prepared.step, program, groups, processors)
     graph, dram, memories, links = laid_out.graph, processors.dram, processors.memories, processors.interconnect
+    path = critical_path(graph, dram, memories, links)
     if simulation.level == "closed_form":
         execution = closed_form(graph, dram, memories, links)
     elif simulation.level == "critical_path":
-        execution = critical_path(graph, dram, memories, links)
+        execution = path
     else:
         execution = execute(graph, dram, simulation.trace, memories, links)
-    bounds = find_bounds(graph, dram, memories, links)
+    bounds = find_bounds(graph, dram, memories, links, path)
     if simulation.level == "event":
         check_bounds(execution, bounds)
     _check_costs(laid_out.items, execution)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from simsnn.registry import Registry
 from simsnn.reproduction.h2learn import reproduce_h2learn
 from simsnn.reproduction.outcome import Reproduction
+from simsnn.reproduction.spikepipe import reproduce_spikepipe
 from simsnn.reproduction.stages import Stage
 
 REPRODUCTIONS: Registry[Callable[[Stage], Reproduction]] = Registry("reproduction")
 REPRODUCTIONS.add("h2learn", reproduce_h2learn)
+REPRODUCTIONS.add("spikepipe", reproduce_spikepipe)

@@ -61,7 +61,8 @@ class ProcessorRow(StrictModel):
     ``tasks`` are texts of layer and pass, ``conv1 F``. ``memory_bytes`` is the capacity of its local memory, null
     where that is not limited; ``peak_memory_bytes`` the most that weights, versions, optimizer state, gradients and
     stash took together. ``weight_bytes`` holds one version of each layer, ``version_bytes`` all the others.
-    ``weight_versions`` is the largest number kept of one layer.
+    ``weight_versions`` is the largest number kept of one layer. ``idle`` is what its engines, added up, stood empty for
+    before a task whose tensors or messages were still to come: ``link`` from the moment a message was sent.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ProcessorRow(StrictModel):
     utilisation: Share
     bubble_cycles: Natural
     stalls: Stalls
+    idle: Stalls = Stalls()
     received_bytes: Natural
     sent_bytes: Natural
     memory_bytes: Positive | None

@@ -133,7 +133,7 @@ def _processors(sections: Sections) -> tuple[ProcessorRow, ...]:
     for number, name in enumerate(processors.names):
         first = processors.engine_base[number]
         engines = range(first, first + len(processors.machines[processors.group[number]].engines))
-        busy, covered = _busy(best.execution, engines, graph.tasks)
+        busy, covered = _busy(best, engines)
         use = sections.memory[number]
         tasks = tuple(task.name for task in sections.step.tasks if best.program.assignment[task.id] == number)
         rows.append(
@@ -146,6 +146,7 @@ def _processors(sections: Sections) -> tuple[ProcessorRow, ...]:
                 utilisation=sections.utilisation[number],
                 bubble_cycles=makespan - covered,
                 stalls=_stalls(best.execution, engines, graph.tasks),
+                idle=_idle(best.execution, engines, graph.tasks),
                 received_bytes=received[number],
                 sent_bytes=sent[number],
                 memory_bytes=processors.capacity_bytes[number],
@@ -161,12 +162,13 @@ def _processors(sections: Sections) -> tuple[ProcessorRow, ...]:
     return tuple(rows)
 
 
-def _busy(execution: Execution, engines: range, tasks: tuple[Task, ...]) -> tuple[int, int]:
+def _busy(best: SimulatedProgram, engines: range) -> tuple[int, int]:
     """Cycles in which an engine works, and in which one has a task.
 
     Without a trace the first is that of the busiest engine.
     """
-    spans = [(r.start, r.end) for r, task in zip(execution.tasks, tasks, strict=True) if task.engine in engines]
+    execution, tasks = best.execution, zip(best.begins, best.execution.tasks, best.graph.graph.tasks, strict=True)
+    spans = [(int(begin), record.end) for begin, record, task in tasks if task.engine in engines]
     covered = union_cycles(np.array(spans, np.int64).reshape(-1, 2))
     if execution.trace is None:
         return max(execution.engine_busy_cycles[engine] for engine in engines), covered
@@ -192,6 +194,12 @@ def _stalls(execution: Execution, engines: range, tasks: tuple[Task, ...]) -> St
         if task.engine in engines:
             total.update({c.value: int(getattr(record.stalls, c.value)) // record.cycles.groups for c in StallCause})
     return Stalls(**{cause.value: total[cause.value] for cause in StallCause})
+
+
+def _idle(execution: Execution, engines: range, tasks: tuple[Task, ...]) -> Stalls:
+    """What the engines of a processor stood empty for."""
+    mine = [record.idle for record, task in zip(execution.tasks, tasks, strict=True) if task.engine in engines]
+    return Stalls(**{cause.value: sum(int(getattr(idle, cause.value)) for idle in mine) for cause in StallCause})
 
 
 def _links(sections: Sections) -> tuple[LinkRow, ...]:

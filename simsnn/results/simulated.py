@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simsnn.mapping.pipeline_graph import PipelineGraph
 from simsnn.schedule.program import PipelineProgram
 from simsnn.schedule.replay import Replay
@@ -58,7 +61,7 @@ class SimulatedProgram:
     def pace(self) -> Fraction:
         """Cycles per iteration: of the exact period, else the mean over the middle of the run.
 
-        The middle leaves out as many iterations at both ends as jobs may look back or ahead, or a third where those are more.
+        The middle leaves out as many iterations at both ends as there are offsets, or a third where those are more.
         """
         if self.period is not None:
             return Fraction(self.period.cycles, self.period.iterations)
@@ -75,6 +78,17 @@ class SimulatedProgram:
         return self.pace, self.execution.makespan_cycles
 
     @cached_property
+    def begins(self) -> NDArray[np.int64]:
+        """When each task had what its first chunk needs, int64, shape (tasks,).
+
+        A task starts when its engine is free for it; it may then still wait for its producer's first chunk.
+        """
+        moments = self.execution.moments
+        first = moments["chunk"] == 0
+        found: NDArray[np.int64] = moments["ready"][first]
+        return found
+
+    @cached_property
     def replay(self) -> Replay:
         """When its jobs ran."""
         program = self.program
@@ -83,7 +97,9 @@ class SimulatedProgram:
             [-1] * size, [-1] * size, self.execution.makespan_cycles, (), program.iterations, program.micro_batches
         )
         for number, job in enumerate(self.graph.jobs):
-            records = [self.execution.tasks[task] for task in self.graph.span(number)]
-            found.start[found.position(job)] = min((r.start for r in records), default=0)
-            found.end[found.position(job)] = max((r.done for r in records), default=0)
+            span = self.graph.span(number)
+            found.start[found.position(job)] = int(
+                self.begins[span.start : span.stop].min(initial=self.execution.makespan_cycles)
+            )
+            found.end[found.position(job)] = max((self.execution.tasks[task].done for task in span), default=0)
         return found

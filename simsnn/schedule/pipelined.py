@@ -35,7 +35,7 @@ class PipelinedModel(StrictModel):
     """
 
     kind: str
-    iterations: Iterations = 12
+    iterations: Iterations = 24
 
     pipelined: ClassVar[bool] = True
     needs_all_steps: ClassVar[bool] = True

@@ -304,5 +304,5 @@ def test_port_demand() -> None:
 def test_the_least_number_of_chunks_is_never_above_the_number() -> None:
     """A search skips plans by it without laying them out, so it must not skip one that is coarse enough."""
     for operation, flow, order in product((bare(60, 50, 20), conv(Pass.W, 6)), Dataflow, ("k_inner", "n_inner")):
-        for plan in SystolicEngine(config(acc_rows=16, fold_order=order)).candidates(operation, flow):
+        for plan in SystolicEngine(config(fold_order=order)).candidates(operation, flow):
             assert 0 < plan.least_chunks <= plan.chunk_count
