@@ -3,9 +3,10 @@
 Every network is trained with one layer with weights per stage, by both delay conventions and with
 stashed and with latest weights, over several seeds (first weights, order of the samples); a deep one
 also with fewer stages. Networks, data and hyper-parameters are assumed: those of the published study
-are unknown. The learning rate of each network is the best of 0.002, 0.005 and 0.01 without delay, at
-seeds that the study does not use; delayed trainings take over every setting unchanged, so what is
-tuned is tuned in favour of no delay. The accuracy is that of the last epoch, never of the best.
+are unknown. The learning rate of each network is the best without delay of those tried between 0.002
+and 0.01, at seeds that the study does not use; delayed trainings take over every setting unchanged,
+so what is tuned is tuned in favour of no delay. The accuracy is that of the last epoch, never of the
+best.
 
 Data: ``digits`` and ``mnist5k`` are real; ``moving_digits`` are synthetic events made from digits.
 
