@@ -29,7 +29,7 @@ def accuracy_against_delay(records: tuple[AccuracyRecord, ...]) -> DelayContent:
 def _panel(cells: tuple[AccuracyCell, ...]) -> DelayPanel:
     plain = next(cell for cell in cells if cell.record.setting.convention is None)
     record = plain.record
-    data = f"{record.dataset} (synthetic events)" if record.synthetic else record.dataset
+    data = f"{record.dataset} (synthetic)" if record.synthetic else record.dataset
     curves = []
     for convention in DelayConvention:
         for weights in Weights:
