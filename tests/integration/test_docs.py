@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Literal, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -23,15 +24,21 @@ from simsnn.config.loader import read_yaml
 from simsnn.config.resolve import build
 from simsnn.costs import Observed
 from simsnn.engines import ENGINES
+from simsnn.results.compare import RunComparison
 from simsnn.results.report import Report
+from simsnn.schedule.registry import SCHEDULES
+from simsnn.training.delayed import DelayConvention, delays_of_stages
 from simsnn.units import Dimension
 from tests.architecture.test_imports import FLOORS
 
 ROOT = Path(__file__).resolve().parents[2]
+PIPELINES = ROOT / "docs" / "pipelines.md"
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 TOOL = ".venv/bin/simsnn "
 VARYING = ("quickstart  ", "activity: ", "written to ")
 """Lines of a run's output that depend on the trained activity or on the folder."""
+LEFT_OUT = "[...]"
+"""Stands on a page for lines of an output that the page does not show."""
 
 
 def text_of(page: Path) -> str:
@@ -62,7 +69,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_test_and_module_named_exists(page: Path) -> None:
     for path in re.findall(r"`((?:tests|simsnn|configs)/[\w/*.]+?)`", text_of(page)):
-        if "NAME" in path or path.endswith(("/mac_unit.py", "/1")):
+        if "NAME" in path or path.endswith(("/mac_unit.py", "/round_robin.py", "/1")):
             continue
         assert any(ROOT.glob(path.rstrip("/"))), f"{page.name} names {path}"
 
@@ -97,7 +104,23 @@ def short(words: list[str]) -> list[str]:
         return [*words, "--help"]
     if words[0] == "run" and "h2learn" in words[1]:
         return [*words, "--set", "workload.batch=1", "--set", "simulation.level=closed_form"]
+    if words[0] == "run" and "spikepipe" in words[1] and "--set" in words:
+        return [*words, "--set", "schedule.iterations=2", "--set", "simulation.level=closed_form"]
     return words
+
+
+def assert_shown(shown: list[str], printed: list[str]) -> None:
+    """What a page shows is what was printed, in one piece or, where it leaves lines out, in several in order."""
+    wanted = [line.rstrip() for line in shown if not line.startswith(VARYING)]
+    found = [line.rstrip() for line in printed if not line.startswith(VARYING)]
+    if LEFT_OUT not in wanted:
+        assert found == wanted
+        return
+    pieces = [piece.strip("\n") for piece in "\n".join(wanted).split(LEFT_OUT)]
+    rest = "\n".join(found)
+    for piece in pieces:
+        assert piece in rest, f"not printed, or not in this order:\n{piece}\n\nin\n\n{rest}"
+        rest = rest[rest.index(piece) + len(piece) :]
 
 
 def test_readme_commands_run_and_print_what_is_shown(
@@ -113,9 +136,51 @@ def test_readme_commands_run_and_print_what_is_shown(
         assert main(short(words)) == 0, words
         if not shown:
             continue
-        printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-        wanted = [line.rstrip() for line in shown if not line.startswith(VARYING)]
-        assert [line for line in printed if not line.startswith(VARYING)] == wanted, words
+        assert_shown(shown, capsys.readouterr().out.splitlines())
+
+
+def test_commands_of_the_pipelines_page_print_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small_pipeline.yaml").write_text(blocks(PIPELINES, "yaml")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+    found = list(commands(PIPELINES))
+    assert [words[0] for words, _ in found] == ["run", "run", "compare"]
+    for words, shown in found:
+        capsys.readouterr()
+        assert main(words) == 0, words
+        if shown:
+            assert_shown(shown, capsys.readouterr().out.splitlines())
+
+
+def test_the_versions_told_are_those_of_the_conventions() -> None:
+    rows = re.findall(r"^\| `(one_f_one_b|retimed)` \| (\d) \| (\d) \| (.+) \|$", text_of(PIPELINES), re.M)
+    told = [(name, int(stage), int(delay), [int(v) for v in read.split("|")]) for name, stage, delay, read in rows]
+    wanted = []
+    for convention in DelayConvention:
+        for stage, delay in enumerate(delays_of_stages((0, 1, 2), convention)):
+            wanted.append((convention.value, stage, delay, [max(0, n - delay) for n in range(6)]))
+    assert told == wanted
+
+
+def test_the_pipelines_page_has_every_schedule_with_its_keys_and_a_chart() -> None:
+    text = text_of(PIPELINES).partition("\n## The schedules\n")[2]
+    kinds = [(kind, model) for kind, model in SCHEDULES if model.pipelined]
+    assert {"sequential", "spikepipe"} <= {kind for kind, _ in kinds}
+    for kind, model in kinds:
+        assert re.search(rf"^!\[[^\]]+\]\(figures/gantt_{kind}\.png\)", text, re.M), kind
+        row = re.search(rf"^\| `{kind}` \| (.+?) \|", text, re.M)
+        assert row, kind
+        keys = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is not Literal}
+        keys |= {"convention"} & set(model.model_fields)
+        assert set(re.findall(r"`(\w+)`", row[1])) == keys - {"kind", "iterations"}, kind
+
+
+def test_the_charts_of_the_pipelines_page_are_drawn_from_its_experiment() -> None:
+    charts = drawing("draw_gantt")
+    assert charts.experiment() == blocks(PIPELINES, "yaml")[0]
+    assert list(charts.CHARTS) == [kind for kind, model in SCHEDULES if model.pipelined]
 
 
 def test_readme_refusal_is_the_real_message(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,7 +222,14 @@ def contract_words() -> set[str]:
 def test_contracts_name_every_field_of_a_report() -> None:
     names = set(field_names(Report, set()))
     assert {"total_cycles", "sram_bank", "read_bytes", "config_sha256"} <= names
-    assert names <= contract_words()
+    assert {"instances", "pipeline", "lower_cycles", "extra_bytes", "stash_copies", "kept", "micro_batch"} <= names
+    assert names <= contract_words(), sorted(names - contract_words())
+
+
+def test_contracts_name_every_field_of_a_comparison() -> None:
+    names = set(field_names(RunComparison, set()))
+    assert {"runs", "ratios", "differences", "link_bytes", "period_is_exact"} <= names
+    assert names <= contract_words(), sorted(names - contract_words())
 
 
 def test_contracts_name_every_key_of_an_experiment() -> None:
@@ -168,6 +240,8 @@ def test_contracts_name_every_key_of_an_experiment() -> None:
     for _, engine in ENGINES:
         names |= set(field_names(engine.config_type, seen))
     assert {"acc_rows", "temporal_correlation", "detach_reset", "beta1", "port_shortage"} <= names
+    assert {"processors", "count", "most_chunks", "pj_per_bit", "order_trials", "convention", "gradients"} <= names
+    assert {"feedforward", "reset_coefficient", "shrink"} <= names
     assert names <= contract_words(), sorted(names - contract_words())
 
 
@@ -192,10 +266,11 @@ def test_architecture_lists_the_floors_as_the_test_enforces_them() -> None:
 
 def test_architecture_gives_a_reason_for_every_dependency() -> None:
     project = text_of(ROOT / "pyproject.toml")
-    listed = re.search(r"^dependencies = \[(.*?)^\]", project, re.M | re.S)
+    listed = re.search(r"^dependencies = \[(.*?)^\].*?optional-dependencies\]\n(.*?)^dev =", project, re.M | re.S)
     assert listed
+    assert "ortools" in listed[2]
     reasons = text_of(ROOT / "docs" / "architecture.md")
-    for name in re.findall(r'"([\w.-]+)[><=]', listed[1]):
+    for name in re.findall(r'"([\w.-]+)[><=]', listed[1] + listed[2]):
         assert re.search(rf"^\| [^|]*\b{re.escape(name)}\b", reasons, re.M), name
 
 
@@ -243,9 +318,9 @@ def test_pages_of_schedule_and_baseline_explain_their_keys() -> None:
     assert {f"baselines.{name}" for name in BaselineConfig.model_fields} <= table_keys(gpu)
 
 
-def drawing() -> ModuleType:
-    """The script behind ``make figures``."""
-    spec = spec_from_file_location("draw_timing", ROOT / "docs" / "draw_timing.py")
+def drawing(name: str = "draw_timing") -> ModuleType:
+    """A script behind ``make figures``."""
+    spec = spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -285,7 +360,7 @@ def test_validation_states_the_comparisons_that_run() -> None:
     assert f"Together {total:,} cases" in page
     assert f"{systolic} settings x {CASES}" in page
     assert f"{systolic} combinations of switches | {systolic * CASES:,} |" in readme
-    for machine in ("lut_forward", "lut_update", "dual_sparse"):
+    for machine in ("lut_forward", "lut_update", "dual_sparse", "link"):
         settings = sum(check.machine == machine for check in against)
         row = re.search(rf"^\|[^|]*\(`{machine}`\) .*$", page, re.M)
         assert row, machine
@@ -298,4 +373,12 @@ def test_validation_states_the_comparisons_that_run() -> None:
 def test_the_shipped_hardware_reads_as_documented(name: str, kinds: list[str]) -> None:
     document = read_yaml(ROOT / "configs" / "hardware" / f"{name}.yaml")
     assert [array.kind for array in build(HardwareConfig, document).arrays] == kinds
+    assert f"`{name}`" in text_of(ROOT / "docs" / "papers.md")
+
+
+@pytest.mark.parametrize(("name", "count"), [("ws32x8", 8), ("spikepipe_ideal", 4)])
+def test_the_shipped_machines_with_processors_read_as_documented(name: str, count: int) -> None:
+    machine = build(HardwareConfig, read_yaml(ROOT / "configs" / "hardware" / f"{name}.yaml"))
+    assert len(machine.processor_names) == count
+    assert machine.links
     assert f"`{name}`" in text_of(ROOT / "docs" / "papers.md")
