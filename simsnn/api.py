@@ -14,7 +14,7 @@ from simsnn.config.loader import Document
 from simsnn.config.resolve import build, canonical, content_hash, load_document
 from simsnn.errors import SimsnnError, Where
 from simsnn.mapping.pipeline_graph import PipelineGraph
-from simsnn.pipeline_run import PreparedPipeline, prepare_pipeline, run_pipeline
+from simsnn.pipeline_run import PreparedPipeline, kept_delays, prepare_pipeline, run_pipeline
 from simsnn.results.report import Report
 from simsnn.sim.execution import Execution
 from simsnn.simulation import Prepared, prepare, run_prepared
@@ -94,7 +94,7 @@ def simulate(
     with located(document):
         prepared = prepare_any(experiment)
         clock.lap("prepare")
-        activity = resolve_activity(experiment, prepared.network, progress)
+        activity = activity_of(prepared, progress)
         clock.lap("activity")
         graph: PipelineGraph | None = None
         if isinstance(prepared, PreparedPipeline):
@@ -104,6 +104,12 @@ def simulate(
             report, execution = run_prepared(prepared, activity)
         clock.lap("simulate")
     return Result(report, execution, prepared, Timing(clock.seconds), activity, graph)
+
+
+def activity_of(prepared: Prepared | PreparedPipeline, progress: Progress | None) -> ResolvedActivity:
+    """Train (or fetch), read or make the activity of a prepared run, with the delays that its schedule implies."""
+    delays = kept_delays(prepared) if isinstance(prepared, PreparedPipeline) else None
+    return resolve_activity(prepared.experiment, prepared.network, progress, delays)
 
 
 def prepare_any(experiment: ExperimentConfig) -> Prepared | PreparedPipeline:
@@ -122,7 +128,7 @@ def train(source: str | Path, overrides: tuple[str, ...] = (), *, progress: Prog
     """Train the network of an experiment (or fetch the stored result) and return its recorded activity."""
     experiment, document = load(source, overrides)
     with located(document):
-        return resolve_activity(experiment, prepare_any(experiment).network, progress)
+        return activity_of(prepare_any(experiment), progress)
 
 
 def config_hash(experiment: ExperimentConfig) -> str:

@@ -15,10 +15,10 @@ from simsnn.config.experiment import ExperimentConfig, MappingConfig, PassMappin
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
 from simsnn.energy.model import EnergyModel
-from simsnn.errors import CapacityError, ConfigError, SimsnnError, Where, nearest
+from simsnn.errors import CapacityError, ConfigError, SimsnnError, UnsupportedOperation, Where, nearest
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_graph import PipelineGraph, pipeline_graph
-from simsnn.mapping.pipeline_step import GroupTasks, step_graph
+from simsnn.mapping.pipeline_step import GroupTasks, step_graph, unwritten
 from simsnn.mapping.place import check_layer_names
 from simsnn.mapping.processors import Processors
 from simsnn.mapping.step_tasks import PASSES, TaskNumbers
@@ -41,14 +41,17 @@ from simsnn.results.report import SCHEMA, Report
 from simsnn.results.simulated import SimulatedProgram
 from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.schedule.periodic import NoLinks
-from simsnn.schedule.program import MessageCosts, PipelineProgram, PipelineSchedule
+from simsnn.schedule.program import MessageCosts, PipelineProgram, PipelineSchedule, Weights
 from simsnn.schedule.step_graph import StepGraph
 from simsnn.schedule.validity import check_program
 from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
+from simsnn.training.config import TrainConfig
+from simsnn.training.delayed import Delays
 from simsnn.workload.network import Network
+from simsnn.workload.step_tensors import Stash
 from simsnn.workload.training_step import micro_batches
 
 
@@ -182,6 +185,14 @@ def _check(experiment: ExperimentConfig, network: Network, schedule: PipelineSch
             value=batches,
             allowed=tuple(str(n) for n in range(1, workload.batch + 1) if workload.batch % n == 0),
         )
+    if workload.stash is Stash.RECOMPUTE and getattr(schedule, "weights", Weights.STASHED) is Weights.LATEST:
+        raise UnsupportedOperation(
+            "with weights: latest the potentials of the forward pass cannot be made again: its weights are gone",
+            where=Where("workload.stash"),
+            value=workload.stash.value,
+            allowed=(Stash.STORE.value,),
+            remedy="use schedule.weights stashed, or stash: store",
+        )
     groups = tuple(group.name for group in experiment.hardware.processors)
     for name in experiment.mapping.processors:
         if name not in groups:
@@ -290,6 +301,23 @@ def simulate_programs(prepared: PreparedPipeline, groups: tuple[GroupTasks, ...]
     return tuple(_simulated(prepared, program, groups) for program in prepared.programs)
 
 
+def kept_delays(prepared: PreparedPipeline) -> Delays | None:
+    """Delays of the program that is kept on dense operands, where the experiment trains with delayed gradients.
+
+    They must be known before the training that makes the activity. Where several programs are offered, they are
+    simulated for it.
+    """
+    config = prepared.experiment.activity
+    if not isinstance(config, TrainConfig) or config.gradients != "delayed":
+        return None
+    programs = prepared.programs
+    if len(programs) > 1:
+        simulated = simulate_programs(prepared, group_tasks(prepared.parts, prepared.numbers))
+        kept = min(range(len(simulated)), key=lambda number: (simulated[number].rank, number))
+        programs = programs[kept : kept + 1]
+    return Delays(programs[0].staleness, programs[0].backward_staleness)
+
+
 def _bound(part: MappedStep, activity: ResolvedActivity) -> MappedStep:
     """One group's operations with real spikes and masks in their plans."""
     mapped = tuple(with_activity(item, activity) for item in part.mapped)
@@ -329,6 +357,12 @@ def _notes(prepared: PreparedPipeline, parts: tuple[MappedStep, ...], activity: 
     found = [*prepared.dropped, *(note for part in parts for note in assumptions(part, activity))]
     found.append("programs are made with the cycles of dense operands; every iteration has the same recorded batch")
     found.append("the input batch lies in the memory of the processors that read it when an iteration starts")
+    masks = unwritten(group_tasks(parts, prepared.numbers))
+    if masks:
+        found.append(
+            f"processors differ: {', '.join(masks)} are sent to engines that scan them; on processors without such"
+            " engines writing them costs nothing"
+        )
     if prepared.processors.private:
         found.append("links: whole tensors are sent; they read and write local memories through ports of their own")
         if any(link.pj_per_bit is None for link in prepared.experiment.hardware.links):

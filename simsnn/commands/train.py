@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simsnn.activities import ResolvedActivity, require_activity, resolve_activity
-from simsnn.api import Progress, load, located, prepare_any
+from simsnn.activities import ResolvedActivity, require_activity
+from simsnn.api import Progress, activity_of, load, located, prepare_any
 from simsnn.results.store import writing
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def train_experiment(
     with located(document):
         require_activity(experiment)
         prepared = prepare_any(experiment)
-        resolved = resolve_activity(experiment, prepared.network, progress)
+        resolved = activity_of(prepared, progress)
     if output is None:
         return TrainSummary(resolved, None)
     from simsnn.importers.npz import write_trace

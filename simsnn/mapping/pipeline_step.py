@@ -132,6 +132,14 @@ def _edges(groups: tuple[GroupTasks, ...]) -> tuple[StepEdge, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
+def unwritten(groups: tuple[GroupTasks, ...]) -> tuple[str, ...]:
+    """Tensors that some group reads and another does not write where its task is there: masks it has no use for."""
+    missing = {
+        edge.tensor for edge in _edges(groups) for part in groups if part.writers.get(edge.tensor) != edge.source
+    }
+    return tuple(sorted(missing))
+
+
 def _layer(part: GroupTasks, layer: int) -> LayerTasks:
     numbers = part.numbers
     forward, backward, gradient, update = (numbers.number(layer, pass_) for pass_ in (Pass.F, Pass.B, Pass.W, Pass.U))
