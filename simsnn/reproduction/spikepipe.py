@@ -16,6 +16,7 @@ from simsnn.reproduction.spikepipe_claims import published_claims
 from simsnn.reproduction.spikepipe_communication import WORKLOADS as COMMUNICATING
 from simsnn.reproduction.spikepipe_communication import communication_table, measure_communication
 from simsnn.reproduction.spikepipe_exact import exact_claims
+from simsnn.reproduction.spikepipe_optimum import measure_gaps, optimum_claim, optimum_table
 from simsnn.reproduction.spikepipe_schedules import (
     COMPARED,
     VARIANTS,
@@ -37,14 +38,15 @@ _DRAWN = ("pipedream", "layerpipe", "spikepipe", "gpipe", "one_f_one_b")
 
 def reproduce_spikepipe(tell: Stage) -> Reproduction:
     """Train with delays, simulate, compare; nothing is written."""
-    stages = Stages(tell, len(WORKLOADS) * len(SIZES) + len(COMPARED) * len(VARIANTS) + len(COMMUNICATING) + 2)
+    stages = Stages(tell, len(WORKLOADS) * len(SIZES) + len(COMPARED) * len(VARIANTS) + len(COMMUNICATING) + 3)
     stages.next("training with delayed gradients")
     study = accuracy_study(_quietly)
     cells = measure_cells(stages)
     runs = run_schedules(stages)
     communication = measure_communication(stages)
+    gaps = measure_gaps(stages)
     stages.next("exact checks")
-    claims = (*exact_claims(cells), *published_claims(cells, communication, study))
+    claims = (*exact_claims(cells, runs), *published_claims(cells, communication, study), optimum_claim(gaps))
     tables = (
         point_table(cells),
         cell_table(cells),
@@ -52,6 +54,7 @@ def reproduce_spikepipe(tell: Stage) -> Reproduction:
         memory_table(runs),
         communication_table(communication),
         accuracy_table(study),
+        optimum_table(gaps),
     )
     drawings = (_speedup(cells), *(_gantt(compared, runs) for compared in COMPARED), *_accuracy(study))
     configs = tuple((f"spikepipe_{workload.name}", to_yaml(cell_experiment(workload, 32, 4))) for workload in WORKLOADS)

@@ -13,6 +13,8 @@ from simsnn.reproduction.outcome import Claim, Standing
 from simsnn.reproduction.spikepipe_accuracy import AccuracyStudy, largest_loss_points
 from simsnn.reproduction.spikepipe_cells import Cell
 from simsnn.reproduction.spikepipe_communication import CONNECTED, CONVOLUTIONS, Communication
+from simsnn.schedule.program import Weights
+from simsnn.training.delayed import DelayConvention
 
 MEAN_LOW, MEAN_HIGH = 1.4, 1.9
 BEST_LOW, BEST_HIGH = 1.8, 2.6
@@ -101,7 +103,17 @@ def _accuracies(study: AccuracyStudy) -> tuple[Claim, ...]:
     note = f"largest mean loss over {seeds} seeds, points of accuracy, all conventions and weights"
     note = f"{note}; not run: {missing}" if missing else note
     small, large = (largest_loss_points(study.records, large=large) for large in (False, True))
-    return (
+    found = [
         _assumed("accuracy.small", small, None, SMALL_POINTS, f"published no loss on small networks; {note}"),
         _assumed("accuracy.large", large, None, LARGE_POINTS, f"published below 10 % on large ones; {note}"),
-    )
+    ]
+    for convention in DelayConvention:
+        for weights in Weights:
+            chosen = tuple(
+                r for r in study.records if r.setting.convention is None or r.setting.belongs(convention, weights)
+            )
+            value = largest_loss_points(chosen, large=True)
+            id_ = f"accuracy.large.{convention.value}.{weights.value}"
+            note = f"the same with delays {convention.value} and {weights.value} weights alone"
+            found.append(_assumed(id_, value, None, LARGE_POINTS, note))
+    return tuple(found)
