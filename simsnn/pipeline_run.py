@@ -6,16 +6,15 @@ refused nor the delays of the gradients depend on activity; they are then simula
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from simsnn.activities import ResolvedActivity, update_rule
-from simsnn.config.experiment import ExperimentConfig, MappingConfig, PassMapping
+from simsnn.config.experiment import ExperimentConfig
+from simsnn.config.group import inside_group, mapping_of
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
 from simsnn.energy.model import EnergyModel
-from simsnn.errors import CapacityError, ConfigError, SimsnnError, UnsupportedOperation, Where, nearest
+from simsnn.errors import CapacityError, ConfigError, UnsupportedOperation, Where, nearest
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_graph import PipelineGraph, pipeline_graph
 from simsnn.mapping.pipeline_step import GroupTasks, step_graph, unwritten
@@ -40,10 +39,11 @@ from simsnn.results.assemble_pipeline import PipelineOutcome, assemble_pipeline,
 from simsnn.results.report import SCHEMA, Report
 from simsnn.results.simulated import SimulatedProgram
 from simsnn.schedule.layer_by_layer import LayerByLayer
+from simsnn.schedule.memory_use import memory_use
 from simsnn.schedule.periodic import NoLinks
 from simsnn.schedule.program import MessageCosts, PipelineProgram, PipelineSchedule, Weights
 from simsnn.schedule.step_graph import StepGraph
-from simsnn.schedule.validity import check_program
+from simsnn.schedule.validity import check_capacity, check_program
 from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
@@ -211,7 +211,7 @@ def _part(experiment: ExperimentConfig, network: Network, group: int, numbers: T
     alone = experiment.model_copy(
         update={
             "hardware": hardware.of_processor(group),
-            "mapping": _mapping_of(experiment.mapping, hardware.processors[group].name),
+            "mapping": mapping_of(experiment.mapping, hardware.processors[group].name),
             "schedule": LayerByLayer(),
         }
     )
@@ -220,43 +220,8 @@ def _part(experiment: ExperimentConfig, network: Network, group: int, numbers: T
     operations = micro_batches(network, scope, widths, update_rule(experiment), numbers.samples, kind)
     for operation in operations:
         check_size(operation)
-    with _inside_group(experiment, group):
+    with inside_group(experiment, group):
         return map_step(alone, network, operations, numbers.together)
-
-
-def _mapping_of(mapping: MappingConfig, group: str) -> MappingConfig:
-    """The mapping of one group: its own entries before those of all."""
-    own = mapping.processors.get(group)
-    if own is None:
-        return mapping
-    given = {name: getattr(own, name) for name in PassMapping.model_fields if getattr(own, name) is not None}
-    return mapping.model_copy(update=given)
-
-
-@contextmanager
-def _inside_group(experiment: ExperimentConfig, group: int) -> Iterator[None]:
-    """Errors about one processor by itself name the place that what is wrong has in the file."""
-    try:
-        yield
-    except SimsnnError as error:
-        place = _place_in_file(experiment, group, (error.where.path or "").split("."))
-        if place is None:
-            raise
-        raise error.located(Where(".".join(place))) from None
-
-
-def _place_in_file(experiment: ExperimentConfig, group: int, steps: list[str]) -> list[str] | None:
-    """Path of a value of one processor's machine or mapping; None where that is the same."""
-    part = experiment.hardware.processors[group]
-    above, inner = steps[0], steps[1] if len(steps) > 1 else ""
-    if above == "hardware" and inner in ("arrays", "vector_units", "srams"):
-        return ["hardware", "processors", str(group), *steps[1:]]
-    if above == "hardware" and inner == "dram" and part.memory is not None:
-        return ["hardware", "processors", str(group), "memory", *steps[2:]]
-    own = experiment.mapping.processors.get(part.name)
-    if above == "mapping" and inner in PassMapping.model_fields and getattr(own, inner, None) is not None:
-        return ["mapping", "processors", part.name, *steps[1:]]
-    return None
 
 
 @dataclass(frozen=True)
@@ -269,11 +234,17 @@ class PipelineResult:
 
 
 def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> PipelineResult:
-    """Simulate every program at the experiment's level, keep the fastest, price and report it."""
+    """Simulate every program at the experiment's level, keep the fastest, price and report it.
+
+    Raises
+    ------
+    CapacityError
+        If no program fits the memories as it ran: tasks overlap there, so it may hold more than its replay.
+    """
     experiment = prepared.experiment
     parts = tuple(_bound(part, activity) for part in prepared.parts)
     groups = group_tasks(parts, prepared.numbers)
-    simulated = simulate_programs(prepared, groups)
+    simulated, dropped = _that_held(prepared, simulate_programs(prepared, groups))
     outcome = PipelineOutcome(
         parts,
         groups,
@@ -282,7 +253,7 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
         simulated,
         experiment.workload.batch,
         message_costs(prepared.processors),
-        _notes(prepared, parts, activity),
+        (*dropped, *_notes(prepared, parts, activity)),
     )
     report = assemble_pipeline(
         run_id(prepared, activity),
@@ -301,6 +272,23 @@ def simulate_programs(prepared: PreparedPipeline, groups: tuple[GroupTasks, ...]
     return tuple(_simulated(prepared, program, groups) for program in prepared.programs)
 
 
+def _that_held(
+    prepared: PreparedPipeline, simulated: tuple[SimulatedProgram, ...]
+) -> tuple[tuple[SimulatedProgram, ...], tuple[str, ...]]:
+    """Programs that fitted the memories while they ran, and why the others did not."""
+    processors, fitting, dropped = prepared.processors, list[SimulatedProgram](), list[str]()
+    for one in simulated:
+        uses = memory_use(prepared.step, one.program, one.replay, message_costs(processors))
+        try:
+            check_capacity(one.program, uses, processors.capacity_bytes)
+            fitting.append(one)
+        except CapacityError as error:
+            if one is simulated[-1] and not fitting:
+                raise
+            dropped.append(f"program {one.program.name!r} is left out, as it ran its memory did not suffice: {error}")
+    return tuple(fitting), tuple(dropped)
+
+
 def kept_delays(prepared: PreparedPipeline) -> Delays | None:
     """Delays of the program that is kept on dense operands, where the experiment trains with delayed gradients.
 
@@ -312,9 +300,10 @@ def kept_delays(prepared: PreparedPipeline) -> Delays | None:
         return None
     programs = prepared.programs
     if len(programs) > 1:
-        simulated = simulate_programs(prepared, group_tasks(prepared.parts, prepared.numbers))
+        every = simulate_programs(prepared, group_tasks(prepared.parts, prepared.numbers))
+        simulated, _ = _that_held(prepared, every)
         kept = min(range(len(simulated)), key=lambda number: (simulated[number].rank, number))
-        programs = programs[kept : kept + 1]
+        programs = (simulated[kept].program,)
     return Delays(programs[0].staleness, programs[0].backward_staleness)
 
 
