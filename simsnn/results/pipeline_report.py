@@ -5,7 +5,8 @@ Definitions, for a run of ``makespan_cycles``:
 * a processor is *busy* in a cycle in which one of its engines works (neither idle nor stalled), in a
   *bubble* in a cycle in which none of its engines has a task; what is left, its engines hold tasks and
   all of them wait. Stalls are added up over its engines, so they may exceed what is left;
-* *utilisation* is multiply-accumulates done over those that its arrays could have done in the run;
+* *utilisation* is multiply-accumulates of the dense products over those that its arrays could have done in the
+  run: above 1 where engines skip zeros;
 * the *period* is exact, ``period_cycles`` for ``period_iterations`` iterations, or absent where the run
   did not repeat itself; ``step_cycles`` is the makespan over the iterations, fill and drain included;
 * ``pace_cycles`` is the mean over the middle of the run, start-up and drain left out, where the run shows no
@@ -70,7 +71,7 @@ class ProcessorRow(StrictModel):
     tasks: tuple[str, ...]
     busy_cycles: Natural
     busy_share: Share
-    utilisation: Share
+    utilisation: Amount
     bubble_cycles: Natural
     stalls: Stalls
     idle: Stalls = Stalls()

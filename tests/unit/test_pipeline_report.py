@@ -58,6 +58,10 @@ def test_an_unchanged_section_is_accepted() -> None:
     changed(lambda content: content)
 
 
+def test_utilisation_is_of_dense_work_so_engines_that_skip_zeros_exceed_one() -> None:
+    changed(put("processors", 0, "utilisation", value=1.3))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
