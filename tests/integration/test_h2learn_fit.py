@@ -6,11 +6,11 @@ import pytest
 
 from simsnn.activities import resolve_activity
 from simsnn.api import load
+from simsnn.preparation import build_experiment_network
 from simsnn.reproduction.h2learn_fit import ENGINES, FitRun, fit_claims, fit_table, run_fits
 from simsnn.reproduction.h2learn_runs import NETWORKS, Trained
 from simsnn.reproduction.outcome import Standing
 from simsnn.reproduction.stages import Stages
-from simsnn.preparation import build_experiment_network
 
 SYNTHETIC = (
     "activity={kind: synthetic, rate: 0.15, temporal_correlation: 0.3, spatial_correlation: 0.2, mask_density: 0.3,"

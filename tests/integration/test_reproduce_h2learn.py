@@ -11,6 +11,7 @@ import pytest
 from simsnn.api import load
 from simsnn.cli import main
 from simsnn.engines.gpu import GpuColumn
+from simsnn.preparation import build_experiment_network
 from simsnn.reproduction.h2learn_claims import SPEEDUP, fit_fraction, fitted_constant, published_claims, speedup
 from simsnn.reproduction.h2learn_exact import dense_claim, machine_claim, operations_claim, table_claims
 from simsnn.reproduction.h2learn_figures import area_bars, energy_bars, speedup_bars
@@ -18,7 +19,6 @@ from simsnn.reproduction.h2learn_runs import NETWORKS, Measured, measure
 from simsnn.reproduction.h2learn_tables import area_table, engine_table, gpu_table
 from simsnn.reproduction.outcome import Drawing, Reproduction, Standing
 from simsnn.reproduction.write import CHECKS, write_reproduction
-from simsnn.preparation import build_experiment_network
 from simsnn.viz.comparison import comparison_figure
 from simsnn.viz.figures import save
 from simsnn.workload.synthetic_config import SyntheticConfig
