@@ -12,6 +12,7 @@ from simsnn.config.experiment import ExperimentConfig
 from simsnn.costs import ActionCounts, ActionKey, CycleBreakdown, StallCause, Traffic, TrafficEntry
 from simsnn.energy.area import dram_interface
 from simsnn.energy.model import EnergyModel, PricedSram
+from simsnn.energy.parts import AreaUnit
 from simsnn.mapping.accesses import memory_actions
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
@@ -29,6 +30,9 @@ from simsnn.sim.execution import Stalls as ExecutionStalls
 from simsnn.sim.execution import TaskRecord
 from simsnn.units import cycles_to_ns
 from simsnn.workload.operation import GemmOperation
+
+_INTERFACE = frozenset({AreaUnit.DRAM_PHY.value, AreaUnit.DRAM_CONTROLLER.value})
+"""What memories off the die take on it: rows of the area, no part of its total."""
 
 
 @dataclass(frozen=True)
@@ -317,7 +321,7 @@ def _totals(
         samples_per_s=outcome.samples_per_s,
         total_energy_pj=energy,
         energy_per_sample_pj=energy / samples,
-        area_um2=sum(row.um2 for row in _area(outcome)),
+        area_um2=sum(row.um2 for row in _area(outcome) if row.unit not in _INTERFACE),
         utilisation=useful / (peak * cycles) if peak else 0.0,
         dram_bytes=sum(use.bytes for use in best.execution.channels),
         peak_live_bytes=sum(use.peak_bytes for use in outcome.sections.memory),
