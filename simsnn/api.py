@@ -14,7 +14,8 @@ from simsnn.config.loader import Document
 from simsnn.config.resolve import build, canonical, content_hash, load_document
 from simsnn.errors import SimsnnError, Where
 from simsnn.mapping.pipeline_graph import PipelineGraph
-from simsnn.pipeline_run import PreparedPipeline, kept_delays, prepare_pipeline, run_pipeline
+from simsnn.pipeline_preparation import PreparedPipeline, prepare_pipeline
+from simsnn.pipeline_run import kept_delays, run_pipeline
 from simsnn.results.report import Report
 from simsnn.sim.execution import Execution
 from simsnn.simulation import Prepared, prepare, run_prepared

@@ -1,227 +1,42 @@
-"""A run on several processors: prepare (all that can be refused), make programs, simulate each, report the fastest.
-
-Equal processors are mapped once. Programs are made with the cycles of dense operands, so that neither what can be
-refused nor the delays of the gradients depend on activity; they are then simulated with the real one.
-"""
+"""A run on several processors: every program of the schedule simulated, the fastest kept, priced, reported."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simsnn.activities import ResolvedActivity, update_rule
+from simsnn.activities import ResolvedActivity
 from simsnn.config.experiment import ExperimentConfig
-from simsnn.config.group import inside_group, mapping_of
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
 from simsnn.energy.model import EnergyModel
-from simsnn.errors import CapacityError, ConfigError, UnsupportedOperation, Where, nearest
+from simsnn.errors import CapacityError
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_graph import PipelineGraph, pipeline_graph
-from simsnn.mapping.pipeline_step import GroupTasks, step_graph, unwritten
-from simsnn.mapping.place import check_layer_names
+from simsnn.mapping.pipeline_step import GroupTasks, unwritten
 from simsnn.mapping.processors import Processors
-from simsnn.mapping.step_tasks import PASSES, TaskNumbers
+from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, message_costs, pipeline_schedule
 from simsnn.preparation import (
     MappedStep,
     assumptions,
-    build_experiment_network,
     check_cost,
     energy_model,
-    map_step,
     model_versions,
     provenance,
-    step_scope,
-    step_widths,
     with_activity,
 )
-from simsnn.refusals import check_size
 from simsnn.results.assemble_pipeline import PipelineOutcome, assemble_pipeline, pipeline_energy
 from simsnn.results.report import SCHEMA, Report
 from simsnn.results.simulated import SimulatedProgram
-from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.schedule.memory_use import memory_use
-from simsnn.schedule.periodic import NoLinks
-from simsnn.schedule.program import MessageCosts, PipelineProgram, PipelineSchedule, Weights
-from simsnn.schedule.step_graph import StepGraph
-from simsnn.schedule.validity import check_capacity, check_program
+from simsnn.schedule.optimum import optimal_load
+from simsnn.schedule.program import PipelineProgram
+from simsnn.schedule.validity import check_capacity
 from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
 from simsnn.training.config import TrainConfig
 from simsnn.training.delayed import Delays
-from simsnn.workload.network import Network
-from simsnn.workload.step_tensors import Stash
-from simsnn.workload.training_step import micro_batches
-
-
-@dataclass(frozen=True)
-class PreparedPipeline:
-    """A resolved experiment on several processors, with everything checked, cut and scheduled.
-
-    Parameters
-    ----------
-    experiment, network : ExperimentConfig, Network
-        What is run.
-    processors : Processors
-        The machine.
-    parts : tuple of MappedStep, per group
-        The operations of one iteration on a processor of each group by itself.
-    numbers : TaskNumbers
-        Which operation belongs to which task.
-    step : StepGraph
-        Tasks, tensors, cycles.
-    programs : tuple of PipelineProgram
-        What the schedule offers and the memories hold.
-    dropped : tuple of str
-        What it offered and no memory holds.
-    """
-
-    experiment: ExperimentConfig
-    network: Network
-    processors: Processors
-    parts: tuple[MappedStep, ...]
-    numbers: TaskNumbers
-    step: StepGraph
-    programs: tuple[PipelineProgram, ...]
-    dropped: tuple[str, ...] = ()
-
-
-def prepare_pipeline(experiment: ExperimentConfig, known: tuple[MappedStep, ...] | None = None) -> PreparedPipeline:
-    """Map, schedule and check.
-
-    Parameters
-    ----------
-    experiment : ExperimentConfig
-        What to run.
-    known : tuple of MappedStep or None
-        Mapped operations of an experiment that differs in the number of processors, the links or the schedule alone.
-
-    Raises
-    ------
-    SimsnnError
-        Whatever can be refused is refused here, before training.
-    """
-    schedule = pipeline_schedule(experiment)
-    network = build_experiment_network(experiment)
-    check_layer_names(experiment.mapping, tuple(layer.name for layer in network.layers))
-    _check(experiment, network, schedule)
-    processors = Processors.build(experiment.hardware)
-    samples = experiment.workload.batch // schedule.micro_batches
-    numbers = TaskNumbers.of(network, samples)
-    groups = range(len(experiment.hardware.processors))
-    parts = known or tuple(_part(experiment, network, group, numbers) for group in groups)
-    step = step_graph(group_tasks(parts, numbers), processors.group)
-    programs, dropped = _that_fit(step, schedule, processors)
-    return PreparedPipeline(experiment, network, processors, parts, numbers, step, programs, dropped)
-
-
-def _that_fit(
-    step: StepGraph, schedule: PipelineSchedule, processors: Processors
-) -> tuple[tuple[PipelineProgram, ...], tuple[str, ...]]:
-    """Programs that fit the memories, and why the others do not; if none does, the last one's numbers are raised."""
-    messages, fitting, dropped = message_costs(processors), list[PipelineProgram](), list[str]()
-    offered = schedule.programs(step, messages)
-    for program in offered:
-        try:
-            check_program(step, program, processors.capacity_bytes, messages)
-            fitting.append(program)
-        except CapacityError as error:
-            if program is offered[-1] and not fitting:
-                raise
-            dropped.append(f"program {program.name!r} is left out, its memory does not suffice: {error}")
-    return tuple(fitting), tuple(dropped)
-
-
-def pipeline_schedule(experiment: ExperimentConfig) -> PipelineSchedule:
-    """The schedule of an experiment on several processors.
-
-    Raises
-    ------
-    ConfigError
-        If its schedule knows one machine only, or its machine has no processors.
-    """
-    schedule = experiment.schedule
-    if not schedule.pipelined:
-        raise ConfigError(
-            f"schedule {schedule.kind} orders the operations of one machine, this one has"
-            f" {len(experiment.hardware.processor_names)} processors",
-            where=Where("schedule.kind"),
-            value=schedule.kind,
-            remedy="choose a pipelined schedule: sequential, gpipe, one_f_one_b, pipedream, layerpipe or spikepipe",
-        )
-    if not experiment.hardware.processors:
-        raise ConfigError(
-            f"schedule {schedule.kind} deals tasks out to processors, {experiment.hardware.name} has none",
-            where=Where("hardware.processors"),
-            remedy="list processors in the hardware file, or choose layer_by_layer, step_by_step or engine_pipeline",
-        )
-    return schedule  # type: ignore[return-value]
-
-
-def message_costs(processors: Processors) -> MessageCosts:
-    """What schedules count for messages: the links, or nothing where all processors share a memory."""
-    return processors.interconnect if processors.private else NoLinks()
-
-
-def group_tasks(parts: tuple[MappedStep, ...], numbers: TaskNumbers) -> tuple[GroupTasks, ...]:
-    """Operations by task, per group of processors."""
-    return tuple(GroupTasks.of(part.mapped, part.machine, numbers) for part in parts)
-
-
-def _check(experiment: ExperimentConfig, network: Network, schedule: PipelineSchedule) -> None:
-    workload, batches = experiment.workload, schedule.micro_batches
-    if network.bare_gemms or set(workload.passes) != set(PASSES):
-        raise ConfigError(
-            f"schedule {schedule.kind} runs whole training iterations",
-            where=Where("workload.passes"),
-            value=[pass_.value for pass_ in workload.passes],
-            allowed=("[F, B, W, U]",),
-        )
-    if workload.batch % batches:
-        raise ConfigError(
-            f"a batch of {workload.batch} cannot be cut into {batches} equal micro-batches",
-            where=Where("schedule.micro_batches"),
-            value=batches,
-            allowed=tuple(str(n) for n in range(1, workload.batch + 1) if workload.batch % n == 0),
-        )
-    if workload.stash is Stash.RECOMPUTE and getattr(schedule, "weights", Weights.STASHED) is Weights.LATEST:
-        raise UnsupportedOperation(
-            "with weights: latest the potentials of the forward pass cannot be made again: its weights are gone",
-            where=Where("workload.stash"),
-            value=workload.stash.value,
-            allowed=(Stash.STORE.value,),
-            remedy="use schedule.weights stashed, or stash: store",
-        )
-    groups = tuple(group.name for group in experiment.hardware.processors)
-    for name in experiment.mapping.processors:
-        if name not in groups:
-            raise ConfigError(
-                f"mapping.processors names {name!r}, which is no group of processors",
-                where=Where(f"mapping.processors.{name}"),
-                value=name,
-                allowed=groups,
-                nearest=nearest(name, groups),
-            )
-
-
-def _part(experiment: ExperimentConfig, network: Network, group: int, numbers: TaskNumbers) -> MappedStep:
-    """One iteration on a processor of one group by itself."""
-    hardware = experiment.hardware
-    alone = experiment.model_copy(
-        update={
-            "hardware": hardware.of_processor(group),
-            "mapping": mapping_of(experiment.mapping, hardware.processors[group].name),
-            "schedule": LayerByLayer(),
-        }
-    )
-    scope, widths = step_scope(experiment, frozenset(PASSES)), step_widths(experiment)
-    kind = experiment.schedule.kind
-    operations = micro_batches(network, scope, widths, update_rule(experiment), numbers.samples, kind)
-    for operation in operations:
-        check_size(operation)
-    with inside_group(experiment, group):
-        return map_step(alone, network, operations, numbers.together)
 
 
 @dataclass(frozen=True)
@@ -254,6 +69,7 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
         experiment.workload.batch,
         message_costs(prepared.processors),
         (*dropped, *_notes(prepared, parts, activity)),
+        _optimum_cycles(prepared),
     )
     report = assemble_pipeline(
         run_id(prepared, activity),
@@ -305,6 +121,20 @@ def kept_delays(prepared: PreparedPipeline) -> Delays | None:
         kept = min(range(len(simulated)), key=lambda number: (simulated[number].rank, number))
         programs = (simulated[kept].program,)
     return Delays(programs[0].staleness, programs[0].backward_staleness)
+
+
+def _optimum_cycles(prepared: PreparedPipeline) -> int | None:
+    """Least largest load of whole tasks, where it is asked for and proven.
+
+    Raises
+    ------
+    ConfigError
+        If the solver is not installed.
+    """
+    if not pipeline_schedule(prepared.experiment).optimum:
+        return None
+    found = optimal_load(prepared.step, prepared.programs[0].assignment)
+    return found.load_cycles if found.proven else None
 
 
 def _bound(part: MappedStep, activity: ResolvedActivity) -> MappedStep:

@@ -7,7 +7,7 @@ from functools import cache
 from simsnn.api import load
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.mapping.pipeline_step import GroupTasks
-from simsnn.pipeline_run import PreparedPipeline, group_tasks, prepare_pipeline
+from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, prepare_pipeline
 from simsnn.preparation import MappedStep
 from simsnn.schedule.registry import SCHEDULES
 

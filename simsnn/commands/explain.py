@@ -9,7 +9,7 @@ from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
-from simsnn.pipeline_run import PreparedPipeline
+from simsnn.pipeline_preparation import PreparedPipeline
 from simsnn.preparation import MappedStep
 from simsnn.schedule.registry import ScheduleConfig
 from simsnn.simulation import Prepared

@@ -10,7 +10,7 @@ from itertools import pairwise
 from simsnn.mapping.pipeline_lower import run_bounds
 from simsnn.mapping.pipeline_step import GroupTasks
 from simsnn.memory.link import LinkConfig
-from simsnn.pipeline_run import PreparedPipeline, group_tasks, message_costs
+from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, message_costs
 from simsnn.schedule.memory_use import memory_use
 from simsnn.schedule.program import Job, PipelineProgram
 from simsnn.schedule.replay import replay

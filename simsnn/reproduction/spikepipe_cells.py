@@ -18,7 +18,8 @@ from simsnn.api import load
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.errors import ConfigError
 from simsnn.mapping.pipeline_lower import run_bounds
-from simsnn.pipeline_run import PreparedPipeline, group_tasks, message_costs, prepare_pipeline, simulate_programs
+from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, message_costs, prepare_pipeline
+from simsnn.pipeline_run import simulate_programs
 from simsnn.preparation import MappedStep
 from simsnn.reproduction.stages import Stages
 from simsnn.schedule.program import PipelineProgram
@@ -28,7 +29,7 @@ EXPERIMENT = "spikepipe_cell"
 SIZES = (8, 16, 32, 64, 128, 256)
 PROCESSORS = tuple(range(2, 11))
 WORKERS = 2
-FEWEST_ITERATIONS = 14
+FEWEST_ITERATIONS = 16
 """Simulated in the middle of a run, besides start-up and drain."""
 
 

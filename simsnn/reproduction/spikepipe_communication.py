@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simsnn.mapping.pipeline_graph import pipeline_graph
-from simsnn.pipeline_run import group_tasks, prepare_pipeline
+from simsnn.pipeline_preparation import group_tasks, prepare_pipeline
 from simsnn.reproduction.outcome import Table
 from simsnn.reproduction.spikepipe_cells import Workload, cell_experiment
 from simsnn.reproduction.stages import Stages

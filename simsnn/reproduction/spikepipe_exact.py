@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from simsnn.costs import OperandClass
 from simsnn.mapping.pipeline_graph import pipeline_graph
-from simsnn.pipeline_run import group_tasks, prepare_pipeline
+from simsnn.pipeline_preparation import group_tasks, prepare_pipeline
 from simsnn.reproduction.outcome import Claim, Standing
 from simsnn.reproduction.spikepipe_cells import Cell, Workload, cell_experiment
 from simsnn.reproduction.spikepipe_schedules import COMPARED, Compared, ScheduleRun
@@ -51,7 +51,7 @@ def exact_claims(cells: tuple[Cell, ...], runs: tuple[ScheduleRun, ...]) -> tupl
     """All exact checks; ``cells`` and ``runs`` are those of the comparison."""
     return (
         _zero("exact.event_is_critical_path", *_event_claim()),
-        *_formula_claims(),
+        *formula_claims(),
         _zero("exact.work_conserved", *_work_claim()),
         _at_most_one(
             "exact.speedup_at_most_p",
@@ -59,9 +59,14 @@ def exact_claims(cells: tuple[Cell, ...], runs: tuple[ScheduleRun, ...]) -> tupl
             "largest speed-up over all tasks one after another, per processor, of whole tasks one at a time",
         ),
         _at_most_one(
+            "exact.never_below_bound",
+            max(p.lower / float(p.search) for cell in cells for p in cell.points if p.exact),
+            "largest lower bound over the exact period of a search result on the event engine",
+        ),
+        _at_most_one(
             "exact.kept_at_most_contiguous",
             max(_against_contiguous(runs, compared) for compared in COMPARED),
-            "cycles per iteration of the kept program over those of schedule pipedream, each run by itself on the event engine",
+            "cycles per iteration of the kept program over those of schedule pipedream, each in a run of its own",
         ),
     )
 
@@ -140,7 +145,8 @@ def equal_stages(stages: int) -> StepGraph:
     return StepGraph(tasks, tuple(sorted(edges, key=lambda e: (e.source, e.target, e.tensor))), layers, stages)
 
 
-def _formula_claims() -> tuple[Claim, ...]:
+def formula_claims() -> tuple[Claim, ...]:
+    """Replays of equal stages against the formulas of :mod:`simsnn.schedule.formulas`."""
     gpipe = one = periods = stashes = cases = 0
     for stages in STAGES:
         step = equal_stages(stages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simsnn.pipeline_run import prepare_pipeline
+from simsnn.pipeline_preparation import prepare_pipeline
 from simsnn.preparation import MappedStep
 from simsnn.reproduction.outcome import Claim, Standing, Table
 from simsnn.reproduction.spikepipe_cells import WORKLOADS, Workload, cell_experiment

@@ -13,6 +13,7 @@ from simsnn.costs import ActionCounts, ActionKey, CycleBreakdown, StallCause, Tr
 from simsnn.energy.area import dram_interface
 from simsnn.energy.model import EnergyModel, PricedSram
 from simsnn.energy.parts import AreaUnit
+from simsnn.errors import ModelDisagreement
 from simsnn.mapping.accesses import memory_actions
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
@@ -20,6 +21,7 @@ from simsnn.mapping.pipeline_step import GroupTasks
 from simsnn.mapping.processors import Processors
 from simsnn.preparation import MappedStep, area_model, datapath_widths
 from simsnn.results.assemble import area_rows, energy_sources, largest, traffic_rows
+from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.pipeline_sections import Sections, pipeline_report
 from simsnn.results.report import ActivitySummary, AreaRow, Parts, Provenance, Report, TaskRow, Totals
 from simsnn.results.simulated import SimulatedProgram
@@ -287,6 +289,7 @@ def assemble_pipeline(
     time_ns = cycles_to_ns(best.execution.makespan_cycles, clock)
     static, rows = dict(energy.leakage(time_ns)), _rows(outcome, energy)
     pipeline = pipeline_report(experiment.schedule.kind, outcome.sections)
+    _check_period(experiment, best, pipeline)
     costs = [item.choice.plan.cost() for part in outcome.parts for item in part.mapped]
     notes = dict.fromkeys([*outcome.notes, *(note for cost in costs for note in cost.approximations)])
     links_pj = sum(row.energy_pj or 0.0 for row in pipeline.links)
@@ -306,6 +309,23 @@ def assemble_pipeline(
         tasks=rows,
         pipeline=pipeline,
     )
+
+
+def _check_period(experiment: ExperimentConfig, best: SimulatedProgram, pipeline: PipelineReport) -> None:
+    """No run repeats itself faster than its bounds; at ``closed_form`` messages and chunk edges take no time.
+
+    Raises
+    ------
+    ModelDisagreement
+        If one does.
+    """
+    if experiment.simulation.level == "closed_form" or pipeline.period is None or not best.bounds.monotone:
+        return
+    if float(pipeline.period) < pipeline.bounds.lower_cycles * (1 - 1e-9):
+        raise ModelDisagreement(
+            f"program {pipeline.program!r} repeats itself every {float(pipeline.period):,.1f} cycles per iteration,"
+            f" less than its lower bound of {pipeline.bounds.lower_cycles:,.1f}"
+        )
 
 
 def _totals(

@@ -15,7 +15,12 @@ from simsnn.schedule.replay import Replay
 from simsnn.sim.bounds import Bounds
 from simsnn.sim.execution import Execution
 from simsnn.sim.iteration_times import IterationTimes, iteration_times
-from simsnn.sim.steady_state import NotSteady, Period, SteadyState, find_steady_state
+from simsnn.sim.steady_state import ABSENT, NotSteady, Period, SteadyState, find_steady_state
+
+SPAN = 6
+"""Iterations over which a pace is taken: whole periods of one, two, three and six."""
+EVEN = 0.002
+"""How much they may differ."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +64,24 @@ class SimulatedProgram:
 
     @cached_property
     def pace(self) -> Fraction:
-        """Cycles per iteration: of the exact period, else the mean over the middle of the run.
+        """Cycles per iteration: of the exact period, else of the slowest even events before the drain.
 
-        The middle leaves out as many iterations at both ends as there are offsets, or a third where those are more.
+        An event is even if it takes the same (within ``EVEN``) for ``SPAN`` iterations, four times in a row. What
+        limits a run is so from early on; events that still drift are left out, and so are the ends of
+        iterations, which come closer together for as long as the filling of the pipeline hides what limits it.
         """
         if self.period is not None:
             return Fraction(self.period.cycles, self.period.iterations)
-        ends, count = self.by_iteration.times.max(axis=1), self.program.iterations
-        margin = min(1 + max(self.program.offsets or (0,)), count // 3)
-        first, last = margin, count - 1 - margin
-        if last <= first:
+        times, count = self.by_iteration.times, self.program.iterations
+        last = count - 2 - max(self.program.offsets or (0,))
+        if last < SPAN + 3:
             return Fraction(self.execution.makespan_cycles, count)
-        return Fraction(int(ends[last] - ends[first]), last - first)
+        times = times[:, (times[: last + 1] != ABSENT).all(axis=0)]
+        spans = np.stack([times[last - back] - times[last - back - SPAN] for back in range(4)])
+        even = spans.max(axis=0) - spans.min(axis=0) <= EVEN * spans.max(axis=0)
+        ends = times.max(axis=1)
+        slowest = spans[0][even].max() if even.any() else ends[last] - ends[last - SPAN]
+        return Fraction(int(slowest), SPAN)
 
     @property
     def rank(self) -> tuple[Fraction, int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simsnn.api import Result
 from simsnn.config.dump import to_yaml
 from simsnn.mapping.pipeline_graph import PipelineGraph
-from simsnn.pipeline_run import PreparedPipeline
+from simsnn.pipeline_preparation import PreparedPipeline
 from simsnn.results import store
 from simsnn.sim.trace import Kind
 from simsnn.viz.figures import cycles_figure, density_figure, energy_figure, pipeline_figure, save, timeline_figure

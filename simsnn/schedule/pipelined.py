@@ -32,10 +32,13 @@ class PipelinedModel(StrictModel):
         Name in the registry.
     iterations : int
         Iterations that are simulated.
+    optimum : bool
+        Whether the least largest load of whole tasks is looked for with a solver and, if proven, reported.
     """
 
     kind: str
     iterations: Iterations = 24
+    optimum: bool = False
 
     pipelined: ClassVar[bool] = True
     needs_all_steps: ClassVar[bool] = True

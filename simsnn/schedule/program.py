@@ -81,6 +81,7 @@ class PipelineSchedule(Protocol):
     kind: str
     iterations: int
     micro_batches: int
+    optimum: bool
     model_version: ClassVar[int]
     pipelined: ClassVar[bool]
 

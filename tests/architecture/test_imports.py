@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("results",),
     ("activities", "refusals"),
     ("results.assemble",),
-    ("preparation",),
+    ("preparation", "pipeline_preparation"),
     ("results.assemble_pipeline",),
     ("simulation", "pipeline_run"),
     ("api",),

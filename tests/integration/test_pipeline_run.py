@@ -16,7 +16,8 @@ from simsnn.mapping.accesses import memory_actions
 from simsnn.mapping.build import build_graph
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_graph import pipeline_graph
-from simsnn.pipeline_run import PreparedPipeline, run_pipeline
+from simsnn.pipeline_preparation import PreparedPipeline
+from simsnn.pipeline_run import run_pipeline
 from simsnn.preparation import MappedStep, map_step, step_operations
 from simsnn.results import store
 from simsnn.results.report import Report

@@ -6,9 +6,9 @@ import pytest
 
 from simsnn.api import load
 from simsnn.config.resolve import canonical
+from simsnn.preparation import build_experiment_network
 from simsnn.reproduction.h2learn_ablations import BASE, VARIATIONS
 from simsnn.reproduction.h2learn_runs import NETWORKS, NetworkPair
-from simsnn.preparation import build_experiment_network
 from simsnn.workload.synthetic_config import SyntheticConfig
 from simsnn.workload.synthetic_fit import transfer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from simsnn.costs import OperandClass
 from simsnn.mapping.mapped import reads, writes
 from simsnn.mapping.pipeline_graph import PipelineGraph, emission_order, pipeline_graph
-from simsnn.pipeline_run import PreparedPipeline
+from simsnn.mapping.repeats import repeats
+from simsnn.pipeline_preparation import PreparedPipeline
 from simsnn.schedule.program import Job, PipelineProgram
 from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import critical_path
@@ -277,3 +278,38 @@ def test_messages_leave_as_soon_as_their_tensor_is_stored_not_when_the_task_ends
         job = laid.job_of(message.after)
         sent_cycle, done = laid.execution.messages[message.id].sent, laid.bounds(job)[1]
         assert sent_cycle < done if tensor == "input" else sent_cycle <= done
+
+
+def test_micro_batches_after_the_second_are_laid_out_as_it_is() -> None:
+    run = prepared(CHAIN, "crossbar", "gpipe", "schedule.micro_batches=4")
+    (group,) = groups_of(run)
+    batches = group.tasks
+    assert len(batches) > 2
+    laid = pipeline_graph(run.step, run.programs[0], groups_of(run), run.processors)
+    graph = laid.graph
+    for number, job in enumerate(laid.jobs):
+        own = batches[job.micro_batch][job.task]
+        for item, task in zip(own, laid.span(number), strict=True):
+            found = graph.tasks[task]
+            assert found.plan is laid.items[task].choice.plan
+            assert (found.layer, found.pass_, found.part) == (
+                item.operation.layer,
+                item.operation.pass_,
+                item.operation.part,
+            )
+            assert found.plan.cost() == item.choice.plan.cost()
+            assert [(len(c.loads), len(c.stores)) for c in found.chunks] == [
+                (len(move.loads), len(move.stores)) for move in item.choice.moves
+            ]
+            assert found.issues == tuple(map(item.choice.plan.issues, range(item.choice.plan.chunk_count)))
+    assert len({id(task.plan) for task in graph.tasks}) < len(graph.tasks)
+
+
+def test_work_on_real_spikes_stands_for_no_other() -> None:
+    run = prepared(CHAIN, "crossbar", "gpipe", "schedule.micro_batches=4")
+    (group,) = groups_of(run)
+    known, same = group.tasks[1][0], group.tasks[2][0]
+    assert repeats(same, known)
+    counted = replace(known[0].choice.plan, nonzeros=7)
+    assert not repeats((replace(same[0], choice=replace(same[0].choice, plan=counted)), *same[1:]), known)
+    assert not repeats(same[:-1], known)

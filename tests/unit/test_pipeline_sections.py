@@ -14,15 +14,8 @@ from simsnn.activities import resolve_activity
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.costs import OperandClass
 from simsnn.errors import CapacityError
-from simsnn.pipeline_run import (
-    PipelineResult,
-    PreparedPipeline,
-    group_tasks,
-    message_costs,
-    prepare_pipeline,
-    run_pipeline,
-    simulate_programs,
-)
+from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, message_costs, prepare_pipeline
+from simsnn.pipeline_run import PipelineResult, run_pipeline, simulate_programs
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.pipeline_sections import EXTRA, union_cycles
 from simsnn.schedule.memory_use import memory_use

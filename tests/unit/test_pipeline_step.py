@@ -14,7 +14,7 @@ from simsnn.mapping.build import build_graph
 from simsnn.mapping.mapped import reads, writes
 from simsnn.mapping.pipeline_graph import pipeline_graph
 from simsnn.mapping.pipeline_lower import run_bounds
-from simsnn.pipeline_run import PreparedPipeline, message_costs, prepare_pipeline
+from simsnn.pipeline_preparation import PreparedPipeline, message_costs, prepare_pipeline
 from simsnn.schedule.program import Job, PipelineProgram, Weights
 from simsnn.schedule.validity import check_program
 from simsnn.sim.critical_path import critical_path

@@ -15,7 +15,8 @@ from simsnn.mapping.mapped import writes
 from simsnn.mapping.pipeline_graph import pipeline_graph
 from simsnn.mapping.pipeline_step import unwritten
 from simsnn.mapping.processors import Processors
-from simsnn.pipeline_run import PipelineResult, PreparedPipeline, group_tasks, prepare_pipeline, run_pipeline
+from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, prepare_pipeline
+from simsnn.pipeline_run import PipelineResult, run_pipeline
 from simsnn.schedule.program import Job, PipelineProgram, Weights
 from simsnn.sim.executor import execute
 from tests.experiments import SYNTHETIC
