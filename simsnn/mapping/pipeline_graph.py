@@ -7,8 +7,10 @@ has stored it. Updated weights go the same way to whoever reads that version; th
 reads is the one its program declares. Weight gradients stay with W: each micro-batch adds to
 those of the one before.
 
-Jobs are laid out in an order in which everything they wait for stands before them, and each processor's jobs
-in its program's order. Tests: ``tests/unit/test_pipeline_graph.py``.
+Micro-batches that differ in their samples alone are laid out after one of them. Jobs stand in an order in
+which everything they wait for stands before them, and each processor's jobs in its program's order.
+
+Tests: ``tests/unit/test_pipeline_graph.py``.
 """
 
 from __future__ import annotations
@@ -16,15 +18,17 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from simsnn.costs import OperandClass
 from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.pipeline_messages import outgoing
 from simsnn.mapping.pipeline_step import GroupTasks
 from simsnn.mapping.processors import Processors
+from simsnn.mapping.repeats import repeats
 from simsnn.mapping.tasks import task_chunks, task_of
 from simsnn.schedule.graph import Arrival, Chunk, Message, Task, TaskGraph, Transfer
 from simsnn.schedule.program import Job, PipelineProgram
-from simsnn.schedule.replay import job_inputs
+from simsnn.schedule.replay import JobInputs
 from simsnn.schedule.step_graph import StepGraph
+from simsnn.sim.garbage import collector_paused
 from simsnn.workload.operation import Pass
 
 
@@ -41,7 +45,7 @@ class PipelineGraph:
     first : tuple of int, per job
         Id of its first task; the tasks of a job stand together.
     items : tuple of MappedOperation, per task
-        The operation behind each task.
+        The operation behind each task; one may stand for the same work on other samples.
     tensors : tuple of str, per message
         What it carries.
     """
@@ -65,8 +69,12 @@ class _Source:
     tensor: str
     task: int
     lag: int
-    micro_batch: int
-    """Of the writer; -1 for the reader's own."""
+    batch: int
+    """Micro-batch of the writer, or one of the two below."""
+
+
+_OWN, _BEFORE = -1, -2
+"""The reader's own micro-batch, and the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,7 @@ class _Operation:
     """Whether its chunks wait for chunks of its own job, so that they name task ids."""
 
 
+@collector_paused()
 def pipeline_graph(
     step: StepGraph, program: PipelineProgram, groups: tuple[GroupTasks, ...], processors: Processors
 ) -> PipelineGraph:
@@ -99,9 +108,9 @@ def pipeline_graph(
 
 def emission_order(step: StepGraph, program: PipelineProgram) -> tuple[Job, ...]:
     """All jobs such that inputs stand before their readers and each processor keeps its order."""
-    place = {job: (p, i) for p, jobs in enumerate(program.order) for i, job in enumerate(jobs)}
-    position, emitted, found = [0] * program.processors, set[Job](), list[Job]()
-    waiting: dict[Job, list[int]] = {}
+    inputs = JobInputs(step, program)
+    position, emitted, found = [0] * program.processors, bytearray(inputs.slots), list[Job]()
+    waiting: dict[int, list[int]] = {}
     ready = deque(range(program.processors))
     while ready:
         processor = ready.popleft()
@@ -109,17 +118,17 @@ def emission_order(step: StepGraph, program: PipelineProgram) -> tuple[Job, ...]
         if position[processor] >= len(jobs):
             continue
         job = jobs[position[processor]]
-        missing = next((before for before in job_inputs(step, program, job) if before not in emitted), None)
+        missing = next((slot for slot in inputs.of(job) if not emitted[slot]), None)
         if missing is not None:
-            assert missing in place, f"{missing} is in no order"
             waiting.setdefault(missing, []).append(processor)
             continue
-        emitted.add(job)
+        slot = inputs.slot(job)
+        emitted[slot] = True
         found.append(job)
         position[processor] += 1
         ready.append(processor)
-        ready.extend(waiting.pop(job, ()))
-    assert len(found) == len(place), "the program was checked before"
+        ready.extend(waiting.pop(slot, ()))
+    assert len(found) == sum(map(len, program.order)), "the program was checked before"
     return tuple(found)
 
 
@@ -130,8 +139,10 @@ class _Builder:
         self, step: StepGraph, program: PipelineProgram, groups: tuple[GroupTasks, ...], processors: Processors
     ) -> None:
         self.step, self.program, self.groups, self.processors = step, program, groups, processors
-        self.outgoing = _outgoing(step, program, groups, processors)
+        self.outgoing = outgoing(step, program, groups, processors)
         self.templates: dict[tuple[int, int, int], tuple[_Operation, ...]] = {}
+        self.standing: dict[tuple[int, int, int], int] = {}
+        self.places: dict[tuple[int, int, str, int], int] = {}
         self.first: dict[Job, int] = {}
         self.tasks: list[Task] = []
         self.items: list[MappedOperation] = []
@@ -199,12 +210,34 @@ class _Builder:
     def _job(self, source: _Source, job: Job) -> Job | None:
         """The job that wrote what a job reads; None where it was there before the run."""
         iteration = job.iteration - source.lag
-        batch = job.micro_batch if source.micro_batch < 0 else source.micro_batch
-        return Job(source.task, iteration, batch) if iteration >= 0 else None
+        if iteration < 0:
+            return None
+        batch = source.batch
+        if batch < 0:
+            batch = job.micro_batch if batch == _OWN else job.micro_batch - 1
+        return Job(source.task, iteration, batch)
 
     def _writer(self, job: Job, tensor: str) -> int:
-        group = self.groups[self.processors.group[self.program.assignment[job.task]]]
-        return group.position_of(job.task, tensor, job.micro_batch)
+        """Which operation of a job writes a tensor last."""
+        number = self.processors.group[self.program.assignment[job.task]]
+        batch = self._standing(number, job.task, job.micro_batch)
+        key = (number, job.task, tensor, batch)
+        place = self.places.get(key)
+        if place is None:
+            place = self.places[key] = self.groups[number].position_of(job.task, tensor, batch)
+        return place
+
+    def _standing(self, group: int, task: int, micro_batch: int) -> int:
+        """The second micro-batch, where this one asks for the same work; the first adds to no sum."""
+        if micro_batch < 2:
+            return micro_batch
+        key = (group, task, micro_batch)
+        batch = self.standing.get(key)
+        if batch is None:
+            tasks = self.groups[group].tasks
+            same = repeats(tasks[micro_batch][task], tasks[1][task])
+            batch = self.standing[key] = 1 if same else micro_batch
+        return batch
 
     def _send(self, job: Job, first: int) -> None:
         """Messages with what other processors read of a job's results."""
@@ -218,14 +251,16 @@ class _Builder:
             self.tensors.append(sent.tensor)
 
     def _template(self, processor: int, job: Job) -> tuple[_Operation, ...]:
-        key = (processor, job.task, job.micro_batch)
-        if key not in self.templates:
-            self.templates[key] = tuple(self._operations(processor, job))
-        return self.templates[key]
+        batch = self._standing(self.processors.group[processor], job.task, job.micro_batch)
+        key = (processor, job.task, batch)
+        found = self.templates.get(key)
+        if found is None:
+            found = self.templates[key] = tuple(self._operations(processor, job.task, batch))
+        return found
 
-    def _operations(self, processor: int, job: Job) -> list[_Operation]:
+    def _operations(self, processor: int, task_id: int, batch: int) -> list[_Operation]:
         group = self.groups[self.processors.group[processor]]
-        items = group.tasks[job.micro_batch][job.task]
+        items = group.tasks[batch][task_id]
         slots = self.processors.load_slots[self.processors.engine_base[processor]]
         written: dict[str, int] = {}
         found = []
@@ -235,7 +270,7 @@ class _Builder:
                 if operand.tensor in written:
                     inside.add(written[operand.tensor])
                 else:
-                    sources += self._sources(group, job, operand.tensor)
+                    sources += self._sources(group, task_id, batch, operand.tensor)
             inside |= {written[o.tensor] for o in writes(item.operation) if o.tensor in written}
             if item.fused is not None and item.consumes:
                 inside.discard(number - 1)
@@ -247,25 +282,25 @@ class _Builder:
             written |= {o.tensor: number for o in writes(item.operation)}
         return found
 
-    def _sources(self, group: GroupTasks, job: Job, tensor: str) -> list[_Source]:
+    def _sources(self, group: GroupTasks, task: int, batch: int, tensor: str) -> list[_Source]:
         """Where an operand comes from, if another job of the program writes it."""
         writer = group.writers.get(tensor)
         if writer is None:
             return []
-        program, (layer, pass_) = self.program, group.numbers.layer_and_pass(job.task)
+        program, (layer, pass_) = self.program, group.numbers.layer_and_pass(task)
         if tensor in group.versioned:
             if pass_ is Pass.U:
                 return [_Source(tensor, writer, 1, 0)]
             stale = program.staleness if pass_ is Pass.F else program.backward_staleness
             return [_Source(tensor, writer, 1 + stale[layer], 0)]
-        if writer == job.task:
+        if writer == task:
             # its own result of before: optimizer state of the last iteration, gradients of the last micro-batch
             if pass_ is Pass.U:
                 return [_Source(tensor, writer, 1, 0)]
-            return [_Source(tensor, writer, 0, job.micro_batch - 1)] if job.micro_batch else []
+            return [_Source(tensor, writer, 0, _BEFORE)] if batch else []
         if pass_ is Pass.U:
             return [_Source(tensor, writer, 0, program.micro_batches - 1)]
-        return [_Source(tensor, writer, 0, -1)]
+        return [_Source(tensor, writer, 0, _OWN)]
 
     def _placed(self, processor: int, chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
         channel, base = self.processors.channel(processor), self.processors.sram_base[processor]
@@ -294,75 +329,3 @@ def _rebased(chunks: tuple[Chunk, ...], first: int) -> tuple[Chunk, ...]:
         )
         for chunk in chunks
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Outgoing:
-    """A tensor that a task sends to other processors.
-
-    Parameters
-    ----------
-    tensor, operand, bytes
-        What, and how much of it.
-    destinations : tuple of int
-        Processors that read it.
-    lag : int
-        Iterations until the first of them reads it; 0 for tensors of the same iteration.
-    summed : bool
-        True for what micro-batches add up, which is sent once, with the last of them.
-    """
-
-    tensor: str
-    operand: OperandClass
-    bytes: int
-    destinations: tuple[int, ...]
-    lag: int = 0
-    summed: bool = False
-
-
-def _outgoing(
-    step: StepGraph, program: PipelineProgram, groups: tuple[GroupTasks, ...], processors: Processors
-) -> list[tuple[_Outgoing, ...]]:
-    """What each task sends; nothing where all processors share one memory."""
-    if not processors.private:
-        return [()] * len(step.tasks)
-    found = []
-    for task in step.tasks:
-        sent = _results(step, program, task.id)
-        if task.id == step.layers[task.layer].update:
-            sent += _weights(step, program, groups, task.layer)
-        for message in sent:
-            processors.interconnect.routes(program.assignment[task.id], message.destinations)
-        found.append(tuple(sent))
-    return found
-
-
-def _results(step: StepGraph, program: PipelineProgram, task: int) -> list[_Outgoing]:
-    """Tensors that tasks of the same iteration read elsewhere."""
-    place, found = program.assignment, dict[str, _Outgoing]()
-    updates = {layer.update for layer in step.layers}
-    for edge in step.edges:
-        if edge.source == task and place[edge.target] != place[task]:
-            known = found.get(edge.tensor, _Outgoing(edge.tensor, edge.role, edge.bytes, (), summed=True))
-            where = tuple(sorted({*known.destinations, place[edge.target]}))
-            summed = known.summed and edge.target in updates
-            found[edge.tensor] = replace(known, destinations=where, summed=summed)
-    return list(found.values())
-
-
-def _weights(step: StepGraph, program: PipelineProgram, groups: tuple[GroupTasks, ...], layer: int) -> list[_Outgoing]:
-    """New weights for every reader on another processor."""
-    place, tasks, group = program.assignment, step.layers[layer], groups[0]
-    found: dict[str, _Outgoing] = {}
-    new = [o for item in group.tasks[0][tasks.update] for o in writes(item.operation) if o.tensor in group.versioned]
-    for operand in new:
-        for reader in step.weight_readers(layer):
-            used = any(o.tensor == operand.tensor for i in group.tasks[0][reader] for o in reads(i.operation))
-            if not used or place[reader] == place[tasks.update]:
-                continue
-            stale = program.staleness if reader == tasks.forward else program.backward_staleness
-            lag = 1 + stale[layer]
-            known = found.get(operand.tensor, _Outgoing(operand.tensor, operand.role, operand.bytes, (), lag))
-            where = tuple(sorted({*known.destinations, place[reader]}))
-            found[operand.tensor] = replace(known, destinations=where, lag=min(known.lag, lag))
-    return list(found.values())

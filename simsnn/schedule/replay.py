@@ -15,6 +15,7 @@ Proven equal to a machine stepped cycle by cycle (tests/naive/programs.py, tests
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -105,6 +106,36 @@ def job_inputs(step: StepGraph, program: PipelineProgram, job: Job) -> tuple[Job
         if iteration >= 0:
             found += [Job(need.task, iteration, j) for j in _batches(need, job.micro_batch, program.micro_batches)]
     return tuple(found)
+
+
+class JobInputs:
+    """``job_inputs`` of many jobs of one program, by numbers: what the jobs of a task wait for is found once.
+
+    Attributes
+    ----------
+    slots : int
+        Numbers of jobs are below this; some belong to no job (an update has one micro-batch).
+    """
+
+    __slots__ = ("_batches", "_iterations", "_needs", "slots")
+
+    def __init__(self, step: StepGraph, program: PipelineProgram) -> None:
+        self._iterations, self._batches = program.iterations, program.micro_batches
+        self._needs = [task_needs(step, program, task.id) for task in step.tasks]
+        self.slots = len(step.tasks) * self._iterations * self._batches
+
+    def slot(self, job: Job) -> int:
+        """Number of a job, as ``Replay.position`` counts."""
+        return (job.task * self._iterations + job.iteration) * self._batches + job.micro_batch
+
+    def of(self, job: Job) -> Iterator[int]:
+        """Numbers of its inputs, in the order of ``job_inputs``."""
+        for need in self._needs[job.task]:
+            iteration = job.iteration - need.lag
+            if iteration >= 0:
+                first = (need.task * self._iterations + iteration) * self._batches
+                for batch in _batches(need, job.micro_batch, self._batches):
+                    yield first + batch
 
 
 def _batches(need: Need, micro_batch: int, count: int) -> tuple[int, ...] | range:

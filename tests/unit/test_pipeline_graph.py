@@ -308,7 +308,8 @@ def test_micro_batches_after_the_second_are_laid_out_as_it_is() -> None:
 def test_work_on_real_spikes_stands_for_no_other() -> None:
     run = prepared(CHAIN, "crossbar", "gpipe", "schedule.micro_batches=4")
     (group,) = groups_of(run)
-    known, same = group.tasks[1][0], group.tasks[2][0]
+    task = run.step.layers[0].gradient
+    known, same = group.tasks[1][task], group.tasks[2][task]
     assert repeats(same, known)
     counted = replace(known[0].choice.plan, nonzeros=7)
     assert not repeats((replace(same[0], choice=replace(same[0].choice, plan=counted)), *same[1:]), known)
