@@ -25,6 +25,7 @@ from simsnn.sim.alone import AloneTasks
 from simsnn.sim.channel import ChannelModel, DramModel
 from simsnn.sim.execution import Execution, TaskRecord
 from simsnn.sim.garbage import collector_paused
+from simsnn.sim.known_runs import KnownRuns
 from simsnn.sim.messages import Mail, alone_arrivals, check_links, link_uses
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
@@ -140,6 +141,7 @@ class _CriticalPath:
         self.stored = [_UNKNOWN] * chunks
         # Indexed by Event.
         self.times = (self.issue_end, self.result_end, self.stored)
+        self.known = KnownRuns(program.graph.tasks)
         self.runs: list[TaskRun | None] = [None] * tasks
         self.done = [_UNKNOWN] * tasks
         self.occupancy = program.occupancy_cycles
@@ -226,7 +228,7 @@ class _CriticalPath:
         wait.load_edge = after_done
         for arrival in task.receives:
             wait.deliver(self.mail.arrival(arrival.message, arrival.processor), self.mail.sent[arrival.message])
-        return TaskRun(task, self.engine_end[task.engine], after_done, wait)
+        return TaskRun(task, self.engine_end[task.engine], after_done, wait, self.known.begin(task))
 
     def _finish(self, task: int, done: int) -> None:
         """A task is done: its messages leave, each with the links to itself."""

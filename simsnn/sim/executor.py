@@ -29,9 +29,10 @@ from simpy import Environment
 
 from simsnn.schedule.graph import Event as Moment
 from simsnn.schedule.graph import TaskGraph
-from simsnn.sim.channel import ARRIVAL, Call, ChannelModel, DramModel, RoundRobinChannel, schedule
+from simsnn.sim.channel import ARRIVAL, Call, ChannelModel, DramModel, RoundRobinChannel, run_events, schedule
 from simsnn.sim.execution import Execution
 from simsnn.sim.garbage import collector_paused
+from simsnn.sim.known_runs import KnownRuns
 from simsnn.sim.messages import Mail, check_links, receivers
 from simsnn.sim.program import NONE, Program, blocked, build_program
 from simsnn.sim.recorder import Recorder
@@ -113,6 +114,7 @@ class _Executor:
         self.task_open = [1 + sum(1 for c in task.chunks if c.stores) for task in graph.tasks]
         self.after_done = [0] * len(graph.tasks)
         self.done = [0] * len(graph.tasks)
+        self.known = KnownRuns(graph.tasks)
         self.runs: list[TaskRun | None] = [None] * len(graph.tasks)
         self.engine_end = [0] * len(graph.engines)
         self.store_from = [0] * len(graph.engines)
@@ -133,7 +135,7 @@ class _Executor:
                 self.requirements.admission[order[0]] += 1
                 self._fulfil_admission(order[0])
         self._settle()
-        self.env.run()
+        run_events(self.env)
         conditions = self.requirements.compute
         stuck = [next((n for n in order if conditions[n]), NONE) for order in self.program.order]
         if any(number != NONE for number in stuck):
@@ -185,8 +187,9 @@ class _Executor:
         task, engine = program.task[number], program.engine[number]
         run, wait = self.runs[task], self.waits[number]
         if run is None:
-            run = TaskRun(program.graph.tasks[task], self.engine_end[engine], self.after_done[task], wait)
-            self.runs[task] = run
+            work = program.graph.tasks[task]
+            known = self.known.begin(work)
+            run = self.runs[task] = TaskRun(work, self.engine_end[engine], self.after_done[task], wait, known)
         issue_end, result_end = run.advance(program.chunk[number], wait)
         self.recorder.computed(number, run, issue_end, result_end)
         user = requirements.input_users.get(number, NONE)

@@ -26,10 +26,11 @@ from simsnn.costs import CycleBreakdown
 from simsnn.errors import ModelDisagreement
 from simsnn.schedule.graph import Task
 from simsnn.sim.execution import Stalls, TaskRecord
+from simsnn.sim.known_runs import Reached
 from simsnn.sim.wait import SRAM_BANK, Wait, idle_cycles
 
 _CAUSES = len(Stalls.__dataclass_fields__)
-_NO_IDLE = Stalls()
+_NONE = Stalls()
 
 
 class TaskRun:
@@ -45,6 +46,8 @@ class TaskRun:
         When the last of the tasks before it was done.
     wait : Wait
         Of its first chunk, with its arrivals.
+    known : Reached or None
+        State of its plan before the first chunk, where other tasks run the same plan.
 
     Attributes
     ----------
@@ -59,6 +62,7 @@ class TaskRun:
     __slots__ = (
         "_freezes",
         "_idle",
+        "_known",
         "_monotone",
         "_plan",
         "_result_end",
@@ -72,14 +76,15 @@ class TaskRun:
         "task",
     )
 
-    def __init__(self, task: Task, free: int, after_done: int, wait: Wait) -> None:
+    def __init__(self, task: Task, free: int, after_done: int, wait: Wait, known: Reached | None = None) -> None:
         self.task = task
         self.origin = self.end = max(free, after_done, wait.arrival)
         self._idle = idle_cycles(free, after_done, wait)
         self.causes = [0] * _CAUSES
         self._plan = task.plan
         self._monotone = bool(getattr(task.plan, "monotone", True))
-        self._state = task.plan.start()
+        self._known = known
+        self._state = task.plan.start() if known is None else None
         self.frozen_cycles = 0
         # Per chunk so far, if the engine is slowed down: frozen edges before it, its issue_end.
         self._freezes: list[tuple[int, int]] = []
@@ -105,7 +110,7 @@ class TaskRun:
             inside = self._engine_time(inside)
         if inside < 0:
             inside = 0
-        issue_end, result_end = self._plan.advance(self._state, chunk, inside)
+        issue_end, result_end = self._run(chunk, inside)
         # The last-index convention may put a result one cycle before the end of its issue.
         if inside > issue_end or inside > result_end:
             raise ModelDisagreement(
@@ -114,7 +119,6 @@ class TaskRun:
             )
         if inside or not self._monotone:  # a dynamic queue may pay for an earlier chunk's lateness now
             self._book_stall(chunk, wait)
-        issue_end, result_end = int(issue_end), int(result_end)
         if result_end > self._result_end:
             self._result_end = result_end
         if self.task.slowdown > 1:
@@ -123,6 +127,20 @@ class TaskRun:
         offset = self.origin + self.frozen_cycles
         self.end = offset + self._result_end
         return offset + issue_end, offset + result_end
+
+    def _run(self, chunk: int, inside: int) -> tuple[int, int]:
+        if self._known is not None:
+            self._known, issue_end, result_end = self._known.advance(chunk, inside)
+            return issue_end, result_end
+        assert self._state is not None
+        ends = self._plan.advance(self._state, chunk, inside)
+        return int(ends[0]), int(ends[1])
+
+    def _parts(self) -> CycleBreakdown:
+        if self._known is not None:
+            return self._known.parts
+        assert self._state is not None
+        return self._plan.parts(self._state)
 
     def _engine_time(self, elapsed: int) -> int:
         """Engine time ``elapsed`` real cycles after the origin."""
@@ -134,7 +152,7 @@ class TaskRun:
         return inside
 
     def _book_stall(self, chunk: int, wait: Wait) -> None:
-        parts = self._plan.parts(self._state)
+        parts = self._parts()
         added = int(parts.stall) - self._stall
         if added < 0:
             raise ModelDisagreement(f"chunk {chunk} of task {self.task.id} takes back {-added} stall cycles")
@@ -151,7 +169,7 @@ class TaskRun:
         ModelDisagreement
             If the plan's parts do not add up to its last result_end, or it stalled unasked.
         """
-        parts = self._plan.parts(self._state)
+        parts = self._parts()
         if parts.accounted != parts.groups * self._result_end:
             raise ModelDisagreement(
                 f"parts of task {self.task.id} add up to {parts.accounted} group-cycles,"
@@ -164,10 +182,11 @@ class TaskRun:
         frozen = parts.groups * self.frozen_cycles
         self.causes[SRAM_BANK] = frozen
         cycles = parts + CycleBreakdown(stall=frozen, groups=parts.groups) if frozen else parts
-        return TaskRecord(self.task.id, self.origin, self.end, done, cycles, Stalls(*self.causes), self.idle)
+        stalls = Stalls(*self.causes) if any(self.causes) else _NONE
+        return TaskRecord(self.task.id, self.origin, self.end, done, cycles, stalls, self.idle)
 
     @property
     def idle(self) -> Stalls:
         """Cycles for which the engine stood empty before the task."""
         dependency, link = self._idle
-        return Stalls(dependency=dependency, link=link) if dependency or link else _NO_IDLE
+        return Stalls(dependency=dependency, link=link) if dependency or link else _NONE
