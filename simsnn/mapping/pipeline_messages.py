@@ -51,9 +51,9 @@ def outgoing(
     """
     if not processors.private:
         return [()] * len(step.tasks)
-    found = []
+    found, reading = [], _reading(groups, processors, program)
     for task in step.tasks:
-        sent = _results(step, program, task.id)
+        sent = _results(step, program, reading, task.id)
         if task.id == step.layers[task.layer].update:
             sent += _weights(step, program, groups, task.layer)
         for message in sent:
@@ -62,12 +62,22 @@ def outgoing(
     return found
 
 
-def _results(step: StepGraph, program: PipelineProgram, task: int) -> list[Outgoing]:
+def _reading(
+    groups: tuple[GroupTasks, ...], processors: Processors, program: PipelineProgram
+) -> tuple[frozenset[str], ...]:
+    """Tensors that each task reads where it is: masks are read by engines that scan them alone."""
+    tasks = [groups[processors.group[place]].tasks[0][task] for task, place in enumerate(program.assignment)]
+    return tuple(frozenset(o.tensor for item in items for o in reads(item.operation)) for items in tasks)
+
+
+def _results(
+    step: StepGraph, program: PipelineProgram, reading: tuple[frozenset[str], ...], task: int
+) -> list[Outgoing]:
     """Tensors that tasks of the same iteration read elsewhere."""
     place, found = program.assignment, dict[str, Outgoing]()
     updates = {layer.update for layer in step.layers}
     for edge in step.edges:
-        if edge.source == task and place[edge.target] != place[task]:
+        if edge.source == task and place[edge.target] != place[task] and edge.tensor in reading[edge.target]:
             known = found.get(edge.tensor, Outgoing(edge.tensor, edge.role, edge.bytes, (), summed=True))
             where = tuple(sorted({*known.destinations, place[edge.target]}))
             summed = known.summed and edge.target in updates
