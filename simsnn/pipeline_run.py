@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simsnn.activities import ResolvedActivity
 from simsnn.config.experiment import ExperimentConfig
@@ -25,6 +25,7 @@ from simsnn.preparation import (
     with_activity,
 )
 from simsnn.results.assemble_pipeline import PipelineOutcome, assemble_pipeline, pipeline_energy
+from simsnn.results.epoch import epoch_run
 from simsnn.results.report import SCHEMA, Report
 from simsnn.results.simulated import SimulatedProgram
 from simsnn.schedule.memory_use import memory_use
@@ -71,6 +72,7 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
         (*dropped, *_notes(prepared, parts, activity)),
         _optimum_cycles(prepared),
     )
+    outcome = _with_epoch(prepared, outcome)
     report = assemble_pipeline(
         run_id(prepared, activity),
         experiment,
@@ -86,6 +88,26 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
 def simulate_programs(prepared: PreparedPipeline, groups: tuple[GroupTasks, ...]) -> tuple[SimulatedProgram, ...]:
     """Every program at the experiment's level, with the operations of each group of processors."""
     return tuple(_simulated(prepared, program, groups) for program in prepared.programs)
+
+
+def _with_epoch(prepared: PreparedPipeline, outcome: PipelineOutcome) -> PipelineOutcome:
+    """The kept program extended to an epoch, where one is asked for; a note where its run does not repeat."""
+    samples = prepared.experiment.simulation.epoch_samples
+    if samples is None:
+        return outcome
+    best = outcome.best
+
+    def again(iterations: int) -> SimulatedProgram:
+        schedule = prepared.experiment.schedule.model_copy(update={"iterations": iterations})
+        longer = prepared.experiment.model_copy(update={"schedule": schedule})
+        offered = pipeline_schedule(longer).programs(prepared.step, outcome.messages)
+        program = next(program for program in offered if program.name == best.program.name)
+        return _simulated(prepared, program, outcome.groups)
+
+    found = epoch_run(best, samples, outcome.batch, again)
+    if isinstance(found, str):
+        return replace(outcome, notes=(*outcome.notes, found))
+    return replace(outcome, epoch=found)
 
 
 def _that_held(

@@ -106,6 +106,8 @@ class SimulationConfig(StrictModel):
 
     level: Level = "event"
     trace: bool = True
+    epoch_samples: Count | None = None
+    """Samples of an epoch to which the kept program of a pipelined schedule is extended by its steady state."""
 
 
 class EnergyConfig(StrictModel):

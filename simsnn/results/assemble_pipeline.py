@@ -21,6 +21,7 @@ from simsnn.mapping.pipeline_step import GroupTasks
 from simsnn.mapping.processors import Processors
 from simsnn.preparation import MappedStep, area_model, datapath_widths
 from simsnn.results.assemble import area_rows, energy_sources, largest, traffic_rows
+from simsnn.results.epoch import EpochRun
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.pipeline_sections import Sections, pipeline_report
 from simsnn.results.report import ActivitySummary, AreaRow, Parts, Provenance, Report, TaskRow, Totals
@@ -50,6 +51,7 @@ class PipelineOutcome:
     messages: MessageCosts
     notes: tuple[str, ...]
     optimum_cycles: int | None = None
+    epoch: EpochRun | None = None
 
     @cached_property
     def kept(self) -> int:
@@ -95,6 +97,7 @@ class PipelineOutcome:
             self.samples_per_s,
             tuple(done / (peak * makespan) if peak else 0.0 for done, peak in self.product_work),
             self.optimum_cycles,
+            self.epoch,
         )
 
 

@@ -192,6 +192,21 @@ class JobRow(StrictModel):
         return self.end_cycle - self.start_cycle
 
 
+class EpochRow(StrictModel):
+    """The kept program extended to an epoch by its steady state; ``cycles`` and ``time_ns`` are of the whole epoch.
+
+    ``proven``: the run shows everything on which its repetition depends (it keeps intervals, and at some moment of the
+    repeated stretch no message is under way), or all iterations were simulated.
+    """
+
+    samples: Positive
+    iterations: Positive
+    cycles: Positive
+    time_ns: Amount
+    simulated_iterations: Positive
+    proven: bool
+
+
 class PipelineReport(StrictModel):
     """Everything that a report says of processors, links and the schedule between them."""
 
@@ -217,6 +232,7 @@ class PipelineReport(StrictModel):
     layers: tuple[LayerRow, ...]
     candidates: tuple[CandidateRow, ...]
     jobs: tuple[JobRow, ...]
+    epoch: EpochRow | None = None
 
     @property
     def period(self) -> Fraction | None:

@@ -18,8 +18,10 @@ from simsnn.costs import OperandClass, StallCause
 from simsnn.mapping.pipeline_lower import run_bounds
 from simsnn.mapping.pipeline_step import GroupTasks
 from simsnn.mapping.processors import Processors
+from simsnn.results.epoch import EpochRun
 from simsnn.results.pipeline_report import (
     CandidateRow,
+    EpochRow,
     JobRow,
     LayerRow,
     LinkRow,
@@ -38,6 +40,7 @@ from simsnn.schedule.program import MessageCosts
 from simsnn.schedule.step_graph import StepGraph
 from simsnn.sim.execution import Execution
 from simsnn.sim.trace import Kind
+from simsnn.units import cycles_to_ns
 
 OVERHEAD = (
     "weights and weight gradients that cross links, which they do only because F, B and W of a layer are on"
@@ -59,6 +62,7 @@ class Sections:
     samples_per_s: float
     utilisation: tuple[float, ...]
     optimum_cycles: int | None
+    epoch: EpochRun | None = None
 
     @property
     def best(self) -> SimulatedProgram:
@@ -107,6 +111,21 @@ def pipeline_report(schedule: str, sections: Sections) -> PipelineReport:
         layers=_layers(sections),
         candidates=tuple(_candidate(one, one is best) for one in sections.simulated),
         jobs=_jobs(sections),
+        epoch=_epoch(sections),
+    )
+
+
+def _epoch(sections: Sections) -> EpochRow | None:
+    found = sections.epoch
+    if found is None:
+        return None
+    return EpochRow(
+        samples=found.samples,
+        iterations=found.iterations,
+        cycles=found.cycles,
+        time_ns=cycles_to_ns(found.cycles, sections.processors.config.clock),
+        simulated_iterations=found.simulated_iterations,
+        proven=found.proven,
     )
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simsnn.results.engine_table import CAUSES
-from simsnn.results.pipeline_report import CandidateRow, LinkRow, PipelineReport, ProcessorRow
+from simsnn.results.pipeline_report import CandidateRow, EpochRow, LinkRow, PipelineReport, ProcessorRow
 from simsnn.results.prefix import percent, si
 from simsnn.results.stalls import Stalls
 
@@ -36,8 +36,10 @@ def pipeline_lines(pipeline: PipelineReport, every_row: bool = False) -> tuple[R
         Whether long tables are printed in full.
     """
     links = (link_table(pipeline, every_row),) if pipeline.links else ()
+    epoch = () if pipeline.epoch is None else (_epoch(pipeline.epoch),)
     return (
         _headline(pipeline),
+        *epoch,
         processor_table(pipeline, every_row),
         *links,
         message_table(pipeline),
@@ -64,6 +66,15 @@ def _headline(pipeline: PipelineReport) -> Text:
         text.append(f"exact period {pipeline.period_cycles:,} cycles{every}")
     text.append(f"; {si(pipeline.samples_per_s, digits=3)} samples/s")
     return text
+
+
+def _epoch(epoch: EpochRow) -> Text:
+    how = "all simulated"
+    if epoch.simulated_iterations < epoch.iterations:
+        sure = "proven" if epoch.proven else "observed"
+        how = f"from {epoch.simulated_iterations:,} simulated by their steady state, {sure}"
+    size = f"{epoch.samples:,} samples, {epoch.iterations:,} iterations"
+    return Text(f"epoch: {size}: {epoch.cycles:,} cycles, {si(epoch.time_ns * 1e-9, digits=3)}s ({how})")
 
 
 def period_words(pipeline: PipelineReport) -> str:
