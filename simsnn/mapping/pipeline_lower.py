@@ -12,22 +12,23 @@ it does. So tasks are taken apart here:
     flush         the same bound as there over the operations of an engine
 
 The consumer of a fused pair starts no earlier and ends no earlier than its producer; that is all that is
-counted of their overlap. Of several micro-batches the circles go through the last.
+counted of their overlap. Of several micro-batches the circles go through the last; a flush takes for each operation
+the least cycles of any micro-batch on its ways, and the sum of all as its work.
 
-Proof: ``tests/unit/test_pipeline_step.py``, against runs of programs made to reach them.
+Proof: ``tests/unit/test_pipeline_step.py``, against runs of programs made to reach them; ``tests/unit/test_run_bounds.py``.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from operator import itemgetter
 
 from simsnn.mapping.mapped import MappedOperation, reads, writes
 from simsnn.mapping.pipeline_step import GroupTasks
-from simsnn.schedule.bounds import PeriodBounds, resource_bound, work_cycles
+from simsnn.schedule.bounds import PeriodBounds, resource_bound
 from simsnn.schedule.cycle_ratio import Arc, max_cycle_ratio
 from simsnn.schedule.program import MessageCosts, PipelineProgram
 from simsnn.schedule.step_graph import StepGraph
@@ -52,26 +53,23 @@ def run_bounds(
     messages : MessageCosts
         Cycles of a message alone.
     """
-    batches = program.micro_batches
-    largest = max((min(row) for row in work_cycles(_with_work(step, groups, group, max), batches)), default=0)
-    shared = _with_work(step, groups, group, lambda work: sum(work) // len(work))
-    resource = resource_bound(work_cycles(shared, batches))
+    largest = max((min(row) for row in _work(step, groups, group, max)), default=0)
+    resource = resource_bound(_work(step, groups, group, lambda work: sum(work) // len(work)))
     if len(groups) == 1:
         for engine in range(len(groups[0].machine.engines)):
-            alone = _with_work(step, groups, group, itemgetter(engine))
-            resource = max(resource, resource_bound(work_cycles(alone, batches)))
-    operations = _Operations(step, program, groups, group, messages)
-    return PeriodBounds(resource, largest, operations.loop(), max(operations.loads().values(), default=0))
+            resource = max(resource, resource_bound(_work(step, groups, group, itemgetter(engine))))
+    operations = _Operations(step, program, groups, group, messages, itemgetter(-1))
+    loop = operations.circles()
+    if program.offsets is None:
+        loop = max(loop, _Operations(step, program, groups, group, messages, min).windows())
+    return PeriodBounds(resource, largest, loop, max(operations.loads().values(), default=0))
 
 
-def _with_work(
+def _work(
     step: StepGraph, groups: tuple[GroupTasks, ...], group: tuple[int, ...], pick: Callable[[tuple[int, ...]], int]
-) -> StepGraph:
-    """The step graph with cycles picked from the work of each task's engines."""
-    tasks = tuple(
-        replace(task, cycles=tuple(pick(groups[g].engine_work[task.id]) for g in group)) for task in step.tasks
-    )
-    return replace(step, tasks=tasks)
+) -> tuple[tuple[int, ...], ...]:
+    """Cycles per iteration of each task on each processor, picked from the work of its engines."""
+    return tuple(tuple(pick(groups[g].engine_work[task.id]) for g in group) for task in step.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,8 @@ class _Node:
     item: MappedOperation
     processor: int
     cycles: int
-    times: int
-    """How often it runs in an iteration."""
+    work: int
+    """Cycles of all its micro-batches."""
 
     @property
     def engine(self) -> tuple[int, int]:
@@ -96,8 +94,20 @@ def _kind(item: MappedOperation) -> tuple[str, Pass, TaskPart]:
     return item.operation.layer, item.operation.pass_, item.operation.part
 
 
+def _cycles_by_kind(
+    items: tuple[MappedOperation, ...], cycles: tuple[int, ...]
+) -> dict[tuple[str, Pass, TaskPart], list[int]]:
+    found = defaultdict[tuple[str, Pass, TaskPart], list[int]](list)
+    for item, own in zip(items, cycles, strict=True):
+        found[_kind(item)].append(own)
+    return found
+
+
 class _Operations:
-    """Operations of an iteration in program order, and what they wait for."""
+    """Operations of an iteration in program order, and what they wait for.
+
+    Micro-batches differ in their cycles where engines look for zeros: ``pick`` says which an operation has.
+    """
 
     def __init__(
         self,
@@ -106,6 +116,7 @@ class _Operations:
         groups: tuple[GroupTasks, ...],
         group: tuple[int, ...],
         messages: MessageCosts,
+        pick: Callable[[list[int]], int],
     ) -> None:
         self.step, self.program, self.messages = step, program, messages
         self.tasks = [groups[group[processor]] for processor in program.assignment]
@@ -113,28 +124,26 @@ class _Operations:
         self.first: list[int] = []
         for task, own in enumerate(self.tasks):
             self.first.append(len(self.nodes))
-            batches = own.tasks[:1] if step.tasks[task].pass_ is Pass.U else own.tasks
-            counts = [Counter(map(_kind, batch[task])) for batch in batches]
+            count = 1 if step.tasks[task].pass_ is Pass.U else len(own.tasks)
+            known = [_cycles_by_kind(own.tasks[j][task], own.closed_cycles[j][task]) for j in range(count)]
             seen = Counter[tuple[str, Pass, TaskPart]]()
             for item in own.tasks[self._batch(task)][task]:
                 kind = _kind(item)
-                times = sum(count[kind] > seen[kind] for count in counts)
+                cycles = [found[kind][seen[kind]] for found in known if len(found[kind]) > seen[kind]]
                 seen[kind] += 1
-                found = item.choice.plan.cost().cycles.total
-                self.nodes.append(_Node(task, item, program.assignment[task], found, times))
+                self.nodes.append(_Node(task, item, program.assignment[task], pick(cycles), sum(cycles)))
         self.arcs = self._all_arcs()
 
     def loads(self) -> dict[tuple[int, int], int]:
         """Work of each engine in an iteration."""
         found: dict[tuple[int, int], int] = {}
         for node in self.nodes:
-            found[node.engine] = found.get(node.engine, 0) + node.cycles * node.times
+            found[node.engine] = found.get(node.engine, 0) + node.work
         return found
 
-    def loop(self) -> Fraction:
-        """Largest ratio of cycles to iterations over all circles; where batches are flushed, over their windows too."""
-        circles = max_cycle_ratio(len(self.nodes), self.arcs)
-        return circles if self.program.offsets is not None else max(circles, self._windows())
+    def circles(self) -> Fraction:
+        """Largest ratio of cycles to iterations over all circles, those of the last micro-batch."""
+        return max_cycle_ratio(len(self.nodes), self.arcs)
 
     def _batch(self, task: int) -> int:
         """The last micro-batch, which W adds to all others; an update runs once."""
@@ -189,8 +198,11 @@ class _Operations:
         sent = self.messages.alone_cycles(here, there, size) if here != there else 0
         return Arc(source, target, self.nodes[source].cycles + sent, lag)
 
-    def _windows(self) -> Fraction:
-        """Largest time from the first F of a layer to its U, per iteration that may be on its way meanwhile."""
+    def windows(self) -> Fraction:
+        """Largest time from the first F of a layer to its U, per iteration that may be on its way meanwhile.
+
+        Where batches are flushed; of all micro-batches, so every operation has the least cycles of its own.
+        """
         best = Fraction(0)
         ahead: list[list[Arc]] = [[] for _ in self.nodes]
         for arc in self.arcs:
@@ -213,7 +225,7 @@ class _Operations:
         for number, node in enumerate(self.nodes):
             if head[number] >= 0 and tail[number] >= 0:
                 behind = max(0, tail[number] - node.cycles)
-                rows.setdefault(node.engine, []).append((head[number], node.cycles * node.times, behind))
+                rows.setdefault(node.engine, []).append((head[number], node.work, behind))
         sums = (
             min(r[0] for r in found) + sum(r[1] for r in found) + min(r[2] for r in found) for found in rows.values()
         )
@@ -237,7 +249,3 @@ class _Operations:
             ways = [arc.cycles + found[arc.target] for arc in ahead[number] if found[arc.target] >= 0]
             found[number] = max(ways, default=-1)
         return found
-
-
-def _least(column: int, rows: list[tuple[int, int, int]]) -> int:
-    return min(row[column] for row in rows)

@@ -14,6 +14,7 @@ from simsnn.costs import OperandClass
 from simsnn.mapping.build import build_graph
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.repeats import repeats
 from simsnn.mapping.step_tasks import TaskNumbers
 from simsnn.schedule.step_graph import LayerTasks, StepEdge, StepGraph, StepTask
 from simsnn.sim.critical_path import critical_path
@@ -58,12 +59,32 @@ class GroupTasks:
 
     @cached_property
     def engine_work(self) -> tuple[tuple[int, ...], ...]:
-        """Closed-form cycles of each engine in each task, first micro-batch: what no run undercuts."""
+        """Closed-form cycles of each engine in each task, all micro-batches together: what no run undercuts.
+
+        Where engines look for zeros, micro-batches differ in their cycles.
+        """
         found = [[0] * len(self.machine.engines) for _ in self.tasks[0]]
-        for task, items in self._first():
-            for item in items:
-                found[task][item.placement.engine] += item.choice.plan.cost().cycles.total
+        for batch, cycles in zip(self.tasks, self.closed_cycles, strict=True):
+            for task, items in enumerate(batch):
+                for item, own in zip(items, cycles[task], strict=True):
+                    found[task][item.placement.engine] += own
         return tuple(tuple(work) for work in found)
+
+    @cached_property
+    def closed_cycles(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """Closed-form cycles of every operation, [micro_batch][task][operation]."""
+        found: list[tuple[tuple[int, ...], ...]] = []
+        for batch in self.tasks:
+            known = found[1] if len(found) > 1 else None  # the first adds to no sum of gradients
+            found.append(
+                tuple(
+                    known[task]
+                    if known is not None and repeats(items, self.tasks[1][task])
+                    else tuple(item.choice.plan.cost().cycles.total for item in items)
+                    for task, items in enumerate(batch)
+                )
+            )
+        return tuple(found)
 
     @cached_property
     def writers(self) -> dict[str, int]:
