@@ -15,7 +15,8 @@ The consumer of a fused pair starts no earlier and ends no earlier than its prod
 counted of their overlap. Of several micro-batches the circles go through the last; a flush takes for each operation
 the least cycles of any micro-batch on its ways, and the sum of all as its work.
 
-Proof: ``tests/unit/test_pipeline_step.py``, against runs of programs made to reach them; ``tests/unit/test_run_bounds.py``.
+Proof: ``tests/unit/test_pipeline_step.py``, against runs of programs made to reach them;
+``tests/unit/test_run_bounds.py``, where micro-batches differ.
 """
 
 from __future__ import annotations
