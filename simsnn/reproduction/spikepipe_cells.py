@@ -22,6 +22,7 @@ from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, message_c
 from simsnn.pipeline_run import simulate_programs
 from simsnn.preparation import MappedStep
 from simsnn.reproduction.stages import Stages
+from simsnn.results.simulated import SimulatedProgram
 from simsnn.schedule.program import PipelineProgram
 from simsnn.schedule.replay import replay
 
@@ -29,8 +30,8 @@ EXPERIMENT = "spikepipe_cell"
 SIZES = (8, 16, 32, 64, 128, 256)
 PROCESSORS = tuple(range(2, 11))
 WORKERS = 2
-FEWEST_ITERATIONS = 16
-"""Simulated in the middle of a run, besides start-up and drain."""
+FEWEST_ITERATIONS, MOST_ITERATIONS = 16, 64
+"""Simulated in the middle of a run, besides start-up and drain: more where the pace is not settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class Point:
         Processors that had tasks to choose from.
     contiguous, search : Fraction
         Of the two programs on the event engine, exact where ``exact``.
-    exact : bool
-        Whether both runs show an exact period.
+    exact, settled : bool
+        Whether both runs show an exact period; whether both at least have settled to a pace.
     lower : float
         Lower bound for the search result.
     sequential : int
@@ -82,6 +83,7 @@ class Point:
     contiguous: Fraction
     search: Fraction
     exact: bool
+    settled: bool
     lower: float
     sequential: int
     replayed: Fraction
@@ -152,28 +154,35 @@ def measure_cell(workload: Workload, size: int, processors: Iterable[int] = PROC
     parts: tuple[MappedStep, ...] | None = None
     points: list[Point] = []
     for count in processors:
-        prepared = _prepared(workload, size, count, parts)
+        iterations, simulated = FEWEST_ITERATIONS, tuple[SimulatedProgram, ...]()
+        while not simulated or not (iterations >= MOST_ITERATIONS or all(one.settled for one in simulated)):
+            iterations *= 2 if simulated else 1
+            prepared = _prepared(workload, size, count, iterations, parts)
+            if prepared is None:
+                break
+            parts = prepared.parts
+            simulated = simulate_programs(prepared, group_tasks(prepared.parts, prepared.numbers))
         if prepared is None:
             points.append(_as_many_as_tasks(points[-1], count))
-            continue
-        parts = prepared.parts
-        points.append(_point(workload, size, count, prepared))
+        else:
+            points.append(_point(workload, size, count, prepared, simulated))
     return Cell(workload.name, size, tuple(points))
 
 
 def _prepared(
-    workload: Workload, size: int, count: int, parts: tuple[MappedStep, ...] | None
+    workload: Workload, size: int, count: int, fewest: int, parts: tuple[MappedStep, ...] | None
 ) -> PreparedPipeline | None:
-    """The point with programs of enough iterations; None where there are more processors than tasks."""
-    iterations = FEWEST_ITERATIONS
+    """The point with so many iterations besides start-up and drain; None where there are more processors than tasks."""
+    iterations = fewest
     while True:
+        experiment = cell_experiment(workload, size, count, f"schedule.iterations={iterations}")
         try:
-            found = prepare_pipeline(cell_experiment(workload, size, count, f"schedule.iterations={iterations}"), parts)
+            found = prepare_pipeline(experiment, parts)
         except ConfigError as error:
             if error.where.path != "hardware.processors":
                 raise
             return None
-        wanted = FEWEST_ITERATIONS + 2 * max(max(program.offsets or (0,)) for program in found.programs)
+        wanted = fewest + 2 * max(max(program.offsets or (0,)) for program in found.programs)
         if wanted <= iterations:
             return found
         iterations, parts = wanted, found.parts
@@ -184,9 +193,11 @@ def _as_many_as_tasks(point: Point, processors: int) -> Point:
     return replace(point, processors=processors)
 
 
-def _point(workload: Workload, size: int, count: int, prepared: PreparedPipeline) -> Point:
+def _point(
+    workload: Workload, size: int, count: int, prepared: PreparedPipeline, simulated: tuple[SimulatedProgram, ...]
+) -> Point:
     groups = group_tasks(prepared.parts, prepared.numbers)
-    search, contiguous = simulate_programs(prepared, groups)
+    search, contiguous = simulated
     messages = message_costs(prepared.processors)
     bounds = run_bounds(prepared.step, search.program, groups, prepared.processors.group, messages)
     return Point(
@@ -197,6 +208,7 @@ def _point(workload: Workload, size: int, count: int, prepared: PreparedPipeline
         contiguous.pace,
         search.pace,
         contiguous.period is not None and search.period is not None,
+        contiguous.settled and search.settled,
         float(bounds.lower_cycles),
         sum(task.cycles[0] for task in prepared.step.tasks),
         _replayed(prepared, search.program),

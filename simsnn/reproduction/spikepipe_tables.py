@@ -11,7 +11,8 @@ def point_table(cells: tuple[Cell, ...]) -> Table:
     """One row per network, array size and number of processors."""
     columns = (
         "network", "array", "processors", "used_processors", "contiguous_cycles", "search_cycles", "kept_cycles",
-        "exact_periods", "speedup", "over_lower_bound", "over_sequential", "largest_delay",
+        "exact_periods", "settled",
+        "speedup", "over_lower_bound", "over_sequential", "largest_delay",
     )  # fmt: skip
     rows = tuple(
         (
@@ -23,6 +24,7 @@ def point_table(cells: tuple[Cell, ...]) -> Table:
             float(point.search),
             float(point.kept),
             point.exact,
+            point.settled,
             point.speedup,
             float(point.kept) / point.lower,
             point.sequential / float(point.kept),

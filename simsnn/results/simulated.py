@@ -62,6 +62,11 @@ class SimulatedProgram:
         slots = max(self.graph.graph.load_slots)
         return 1 + max(program.offsets or (0,)) + max(program.staleness, default=0) + slots
 
+    @property
+    def settled(self) -> bool:
+        """Whether ``pace`` rests on an exact period or on even events, and not on the ends of iterations alone."""
+        return self.period is not None or self._slowest_even is not None
+
     @cached_property
     def pace(self) -> Fraction:
         """Cycles per iteration: of the exact period, else of the slowest even events before the drain.
@@ -69,19 +74,33 @@ class SimulatedProgram:
         An event is even if it takes the same (within ``EVEN``) for ``SPAN`` iterations, four times in a row. What
         limits a run is so from early on; events that still drift are left out, and so are the ends of
         iterations, which come closer together for as long as the filling of the pipeline hides what limits it.
+        Where fewer than half of the events are even yet, the ends are what there is.
         """
         if self.period is not None:
             return Fraction(self.period.cycles, self.period.iterations)
-        times, count = self.by_iteration.times, self.program.iterations
-        last = count - 2 - max(self.program.offsets or (0,))
+        if self._slowest_even is not None:
+            return Fraction(self._slowest_even, SPAN)
+        last = self._last_before_drain
+        if last < SPAN:
+            return Fraction(self.execution.makespan_cycles, self.program.iterations)
+        ends = self.by_iteration.times.max(axis=1)
+        return Fraction(int(ends[last] - ends[last - SPAN]), SPAN)
+
+    @property
+    def _last_before_drain(self) -> int:
+        return self.program.iterations - 2 - max(self.program.offsets or (0,))
+
+    @cached_property
+    def _slowest_even(self) -> int | None:
+        """Cycles that ``SPAN`` iterations of the slowest even event take; None unless half of the events are even."""
+        times, last = self.by_iteration.times, self._last_before_drain
         if last < SPAN + 3:
-            return Fraction(self.execution.makespan_cycles, count)
+            return None
         times = times[:, (times[: last + 1] != ABSENT).all(axis=0)]
         spans = np.stack([times[last - back] - times[last - back - SPAN] for back in range(4)])
+        spans = spans[:, spans.min(axis=0) > 0]
         even = spans.max(axis=0) - spans.min(axis=0) <= EVEN * spans.max(axis=0)
-        ends = times.max(axis=1)
-        slowest = spans[0][even].max() if even.any() else ends[last] - ends[last - SPAN]
-        return Fraction(int(slowest), SPAN)
+        return int(spans[0][even].max()) if 2 * even.sum() > max(1, even.size) else None
 
     @property
     def rank(self) -> tuple[Fraction, int]:
