@@ -6,10 +6,13 @@ from benchmarks.bench_advance import advance_uncontended
 from benchmarks.bench_closed_form import closed_form_vgg16
 from benchmarks.bench_counting import dual_sparse_counting, lut_counting
 from benchmarks.bench_engine_twins import reference_dual_sparse, reference_lut
+from benchmarks.bench_epoch import epoch_steady
 from benchmarks.bench_event_engine import event_engine_contended
 from benchmarks.bench_h2learn import h2learn_memory, h2learn_step
 from benchmarks.bench_help import help_start
 from benchmarks.bench_lif import lif_forward_backward
+from benchmarks.bench_packets import packets_contended, packets_uncontended
+from benchmarks.bench_pipeline import pipeline_deep
 from benchmarks.bench_quickstart import quickstart_cold_activity, quickstart_memory, quickstart_stored
 from benchmarks.bench_reference import reference_systolic
 from benchmarks.bench_scalesim import scalesim_ratio
@@ -36,4 +39,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "h2learn_step": h2learn_step,
     "h2learn_memory": h2learn_memory,
     "spikepipe_scheduler": spikepipe_scheduler,
+    "pipeline_deep": pipeline_deep,
+    "epoch_steady": epoch_steady,
+    "packets_contended": packets_contended,
+    "packets_uncontended": packets_uncontended,
 }
