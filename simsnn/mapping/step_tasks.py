@@ -1,7 +1,8 @@
 """Which step task of a pipeline an operation belongs to (:mod:`simsnn.schedule.step_graph`).
 
 A layer with weights takes along the layers behind it that have none, up to the next one with
-weights, in both directions; layers before the first one with weights go with it. Task numbers
+weights, in both directions (:mod:`simsnn.workload.weight_groups`: a sum goes with the last layer that leads
+there); layers before the first one with weights go with it. Task numbers
 follow program order: F first to last, then B, W, U per layer, last to first.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from simsnn.workload.network import Network
 from simsnn.workload.operation import Operation, Pass
+from simsnn.workload.weight_groups import weight_groups
 
 PASSES = (Pass.F, Pass.B, Pass.W, Pass.U)
 """Passes that every layer of a pipeline has a task for."""
@@ -37,13 +39,9 @@ class TaskNumbers:
     @classmethod
     def of(cls, network: Network, samples: int) -> TaskNumbers:
         """Numbers for micro-batches of so many samples."""
-        names, owner = [layer.name for layer in network.weight_layers], {}
-        current = 0
-        for layer in network.layers:
-            if layer.has_weights:
-                current = names.index(layer.name)
-            owner[layer.name] = current
-        return cls(tuple(names), owner, samples)
+        names = tuple(layer.name for layer in network.weight_layers)
+        owner = zip((layer.name for layer in network.layers), weight_groups(network), strict=True)
+        return cls(names, dict(owner), samples)
 
     @property
     def count(self) -> int:

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from simsnn.errors import ConfigError, Where
 from simsnn.training.parameters import Layout
 from simsnn.workload.network import Network
+from simsnn.workload.weight_groups import weight_groups
 
 Array = NDArray[Any]
 
@@ -134,20 +135,6 @@ def delays_of_stages(stage_of_layer: tuple[int, ...], convention: DelayConventio
         )
     last = stage_of_layer[-1]
     return tuple(convention.updates_per_stage * (last - stage) for stage in stage_of_layer)
-
-
-def weight_groups(network: Network) -> tuple[int, ...]:
-    """Layer with weights (its position among those) to which each layer of the network belongs.
-
-    What stands before any layer with weights belongs to the first.
-    """
-    groups: list[int] = []
-    weights = 0
-    for layer in network.layers:
-        before = [groups[i] for i in layer.inputs if i >= 0]
-        groups.append(weights if layer.has_weights else max(before, default=0))
-        weights += layer.has_weights
-    return tuple(groups)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,10 +9,11 @@ import pytest
 
 from simsnn.errors import ConfigError
 from simsnn.training.config import TrainConfig
-from simsnn.training.delayed import DelayConvention, Delays, WeightVersions, delays_of_stages, weight_groups
+from simsnn.training.delayed import DelayConvention, Delays, WeightVersions, delays_of_stages
 from simsnn.training.loop import _ORDER, TrainedModel, _Trainer, train
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
+from simsnn.workload.weight_groups import weight_groups
 from tests.naive.delayed import Twin
 
 T, BATCH = 3, 256
