@@ -7,6 +7,7 @@ the second stands for all others.
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, replace
 
 from benchmarks.laps import Laps, median_of
@@ -29,6 +30,7 @@ from simsnn.schedule.validity import check_program
 from simsnn.sim.critical_path import critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
+from simsnn.sim.garbage import collector_paused
 
 LAYERS, MICRO_BATCHES, ARRAYS, TIMESTEPS, WIDTH = 100, 64, 16, 4, 128
 MOST_CHUNKS, FEWEST_JOBS, REPEATS = 4, 19_000, 3
@@ -111,8 +113,10 @@ def _experiment(kind: str, micro_batches: int) -> ExperimentConfig:
     return load("spikepipe_cell", overrides)[0]
 
 
+@collector_paused()
 def run_deep(deep: Deep) -> DeepRun:
-    """Every stage once."""
+    """Every stage once; what the run before left is collected first, as it is no work of this one."""
+    gc.collect()
     laps, processors, step = Laps(), deep.processors, deep.step
     messages = message_costs(processors)
     schedule = pipeline_schedule(deep.experiment)

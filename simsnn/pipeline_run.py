@@ -36,8 +36,8 @@ from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
+from simsnn.sim.garbage import collector_paused
 from simsnn.training.config import TrainConfig
-from simsnn.training.delayed import Delays
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
         message_costs(prepared.processors),
         (*dropped, *_notes(prepared, parts, activity)),
         _optimum_cycles(prepared),
+        trained=prepared.trained,
     )
+    outcome = replace(outcome, notes=(*outcome.notes, *_unsettled(outcome)))
     outcome = _with_epoch(prepared, outcome)
     report = assemble_pipeline(
         run_id(prepared, activity),
@@ -121,28 +123,37 @@ def _that_held(
             check_capacity(one.program, uses, processors.capacity_bytes)
             fitting.append(one)
         except CapacityError as error:
-            if one is simulated[-1] and not fitting:
+            if one.program is prepared.trained or (one is simulated[-1] and not fitting):
                 raise
             dropped.append(f"program {one.program.name!r} is left out, as it ran its memory did not suffice: {error}")
     return tuple(fitting), tuple(dropped)
 
 
-def kept_delays(prepared: PreparedPipeline) -> Delays | None:
-    """Delays of the program that is kept on dense operands, where the experiment trains with delayed gradients.
+def with_trained(prepared: PreparedPipeline) -> PreparedPipeline:
+    """The same, with the program whose delays are trained with, where the experiment trains with delayed gradients.
 
-    They must be known before the training that makes the activity. Where several programs are offered, they are
-    simulated for it.
+    It must be known before the training that makes the activity: the fastest on dense operands. Whatever is
+    fastest on the activity, the report is of this one. Where several programs are offered, they are simulated for it.
     """
     config = prepared.experiment.activity
-    if not isinstance(config, TrainConfig) or config.gradients != "delayed":
-        return None
-    programs = prepared.programs
-    if len(programs) > 1:
+    if prepared.trained is not None or not isinstance(config, TrainConfig) or config.gradients != "delayed":
+        return prepared
+    program = prepared.programs[0]
+    if len(prepared.programs) > 1:
         every = simulate_programs(prepared, group_tasks(prepared.parts, prepared.numbers))
         simulated, _ = _that_held(prepared, every)
-        kept = min(range(len(simulated)), key=lambda number: (simulated[number].rank, number))
-        programs = (simulated[kept].program,)
-    return Delays(programs[0].staleness, programs[0].backward_staleness)
+        program = min(simulated, key=lambda one: one.rank).program
+    return replace(prepared, trained=program)
+
+
+def _unsettled(outcome: PipelineOutcome) -> tuple[str, ...]:
+    """A note on programs whose pace is a guess: their runs are too short to show it."""
+    found = [one.program for one in outcome.simulated if not one.settled]
+    if not found:
+        return ()
+    names = ", ".join(program.name for program in found)
+    wanted = max(one.more_iterations for one in outcome.simulated if not one.settled)
+    return (f"{names}: cycles per iteration are a guess from a short run; add some {wanted} schedule.iterations",)
 
 
 def _optimum_cycles(prepared: PreparedPipeline) -> int | None:
@@ -165,6 +176,7 @@ def _bound(part: MappedStep, activity: ResolvedActivity) -> MappedStep:
     return MappedStep(part.experiment, part.network, part.machine, part.energy, mapped)
 
 
+@collector_paused()
 def _simulated(
     prepared: PreparedPipeline, program: PipelineProgram, groups: tuple[GroupTasks, ...]
 ) -> SimulatedProgram:

@@ -76,15 +76,24 @@ def iteration_times(
     keys = [np.concatenate([np.full(len(part.task), part.kind) for part in parts]), np.asarray(place, np.int64)[task]]
     keys += [np.concatenate([part.numbers[i] for part in parts]) for i in range(3)]
     time = np.concatenate([part.time for part in parts])
-    column = np.zeros(len(task), np.int64)
-    for key in keys:
-        # Dense numbers key by key: no row-wise sorting of five columns.
-        values, position = np.unique(key, return_inverse=True)
-        column = np.unique(column * len(values) + position, return_inverse=True)[1]
+    column = _ranks(keys)
     rows = np.asarray(iteration, np.int64)[task]
     times = np.full((int(rows.max(initial=-1)) + 1, int(column.max(initial=-1)) + 1), ABSENT, np.int64)
     times[rows, column] = time
     return IterationTimes(times, _quiet(execution))
+
+
+def _ranks(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Rank of every row of several keys among the different rows: one number per row, sorted once."""
+    found, span = np.zeros(len(keys[0]), np.int64), 1
+    for key in keys:
+        least = int(key.min(initial=0))
+        size = int(key.max(initial=0)) - least + 1
+        if span * size > _FOREVER:
+            found = np.unique(found, return_inverse=True)[1]
+            span = len(found)
+        found, span = found * size + (key - least), span * size
+    return np.unique(found, return_inverse=True)[1]
 
 
 def _events(graph: TaskGraph, execution: Execution) -> Iterator[_Events]:

@@ -62,7 +62,8 @@ class Recorder:
         if not self._tracing:
             return
         program, task = self._program, run.task.id
-        if program.is_last(number):
+        last = program.is_last(number)
+        if last:
             issue_end = min(issue_end, run.end)
         begin, stalled, frozen = self._shown[task] or (run.origin, 0, 0)
         self._shown[task] = (issue_end, run.stall_cycles, run.frozen_cycles)
@@ -75,7 +76,7 @@ class Recorder:
             self._rows += (stall_end, work_end, *place, _COMPUTE, 0)
         if issue_end > work_end:
             self._rows += (work_end, issue_end, *place, _STALL, 0)
-        if run.end > issue_end and program.is_last(number):
+        if last and run.end > issue_end:
             self._rows += (issue_end, run.end, *place, _COMPUTE, 0)
 
     def moment(self, number: int, issue_end: int, result_end: int) -> None:
