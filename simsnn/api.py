@@ -15,10 +15,11 @@ from simsnn.config.resolve import build, canonical, content_hash, load_document
 from simsnn.errors import SimsnnError, Where
 from simsnn.mapping.pipeline_graph import PipelineGraph
 from simsnn.pipeline_preparation import PreparedPipeline, prepare_pipeline
-from simsnn.pipeline_run import kept_delays, run_pipeline
+from simsnn.pipeline_run import run_pipeline, with_trained
 from simsnn.results.report import Report
 from simsnn.sim.execution import Execution
 from simsnn.simulation import Prepared, prepare, run_prepared
+from simsnn.training.delayed import Delays
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total) while something takes long."""
@@ -94,6 +95,8 @@ def simulate(
     experiment, document = (source, None) if isinstance(source, ExperimentConfig) else load(source, overrides)
     with located(document):
         prepared = prepare_any(experiment)
+        if isinstance(prepared, PreparedPipeline):
+            prepared = with_trained(prepared)
         clock.lap("prepare")
         activity = activity_of(prepared, progress)
         clock.lap("activity")
@@ -109,7 +112,8 @@ def simulate(
 
 def activity_of(prepared: Prepared | PreparedPipeline, progress: Progress | None) -> ResolvedActivity:
     """Train (or fetch), read or make the activity of a prepared run, with the delays that its schedule implies."""
-    delays = kept_delays(prepared) if isinstance(prepared, PreparedPipeline) else None
+    program = with_trained(prepared).trained if isinstance(prepared, PreparedPipeline) else None
+    delays = None if program is None else Delays(program.staleness, program.backward_staleness)
     return resolve_activity(prepared.experiment, prepared.network, progress, delays)
 
 

@@ -54,6 +54,8 @@ class PreparedPipeline:
         What the schedule offers and the memories hold.
     dropped : tuple of str
         What it offered and no memory holds.
+    trained : PipelineProgram or None
+        The program whose delays are trained with, where gradients are delayed.
     """
 
     experiment: ExperimentConfig
@@ -64,6 +66,7 @@ class PreparedPipeline:
     step: StepGraph
     programs: tuple[PipelineProgram, ...]
     dropped: tuple[str, ...] = ()
+    trained: PipelineProgram | None = None
 
 
 def prepare_pipeline(experiment: ExperimentConfig, known: tuple[MappedStep, ...] | None = None) -> PreparedPipeline:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from simsnn.costs import OperandClass
 from simsnn.mapping.pipeline_graph import pipeline_graph
 from simsnn.pipeline_preparation import group_tasks, prepare_pipeline
+from simsnn.pipeline_run import simulate_programs
 from simsnn.reproduction.outcome import Claim, Standing
 from simsnn.reproduction.spikepipe_cells import Cell, Workload, cell_experiment
 from simsnn.reproduction.spikepipe_schedules import COMPARED, Compared, ScheduleRun
@@ -206,9 +207,8 @@ def _work_claim() -> tuple[int, str]:
         for kind in ("sequential", "pipedream", "layerpipe", "spikepipe"):
             prepared = prepare_pipeline(cell_experiment(workload, 32, 3, f"schedule={{kind: {kind}, iterations: 12}}"))
             groups = group_tasks(prepared.parts, prepared.numbers)
-            for program in prepared.programs:
-                laid_out = pipeline_graph(prepared.step, program, groups, prepared.processors)
-                works.append(sum(item.choice.plan.cost().cycles.accounted for item in laid_out.items))
+            for one in simulate_programs(prepared, groups):
+                works.append(sum(one.execution.engine_busy_cycles))
         wrong += sum(work != works[0] for work in works)
         compared += len(works)
     return wrong, f"programs of {compared} whose engines work another number of cycles than sequential"

@@ -27,7 +27,7 @@ from simsnn.results.pipeline_sections import Sections, pipeline_report
 from simsnn.results.report import ActivitySummary, AreaRow, Parts, Provenance, Report, TaskRow, Totals
 from simsnn.results.simulated import SimulatedProgram
 from simsnn.results.stalls import Stalls
-from simsnn.schedule.program import MessageCosts
+from simsnn.schedule.program import MessageCosts, PipelineProgram
 from simsnn.schedule.step_graph import StepGraph
 from simsnn.sim.execution import Stalls as ExecutionStalls
 from simsnn.sim.execution import TaskRecord
@@ -52,10 +52,13 @@ class PipelineOutcome:
     notes: tuple[str, ...]
     optimum_cycles: int | None = None
     epoch: EpochRun | None = None
+    trained: PipelineProgram | None = None
 
     @cached_property
     def kept(self) -> int:
-        """Which program is kept: the fastest, the first of equals."""
+        """Which program is kept: the one trained with, else the fastest, the first of equals."""
+        if self.trained is not None:
+            return next(number for number, one in enumerate(self.simulated) if one.program is self.trained)
         return min(range(len(self.simulated)), key=lambda number: (self.simulated[number].rank, number))
 
     @property

@@ -87,6 +87,11 @@ class SimulatedProgram:
         return Fraction(int(ends[last] - ends[last - SPAN]), SPAN)
 
     @property
+    def more_iterations(self) -> int:
+        """How many more would show a pace at least."""
+        return max(SPAN, SPAN + 3 - self._last_before_drain)
+
+    @property
     def _last_before_drain(self) -> int:
         return self.program.iterations - 2 - max(self.program.offsets or (0,))
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from simsnn.activities import resolve_activity
+from simsnn import api
+from simsnn.activities import ResolvedActivity, resolve_activity
 from simsnn.cli import main
 from simsnn.mapping.accesses import memory_actions
 from simsnn.mapping.build import build_graph
@@ -400,3 +401,23 @@ def test_explain_says_machine_tasks_programs_and_formulas(capsys: pytest.Capture
 def test_training_needs_to_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "quickstart", *sets(*PIPELINED), "--json"]) == 2
     assert json.loads(capsys.readouterr().err)["error"]["path"] == "activity.kind"
+
+
+@pytest.mark.parametrize("kind", ["pipedream", "spikepipe"])
+def test_the_report_is_of_the_program_that_was_trained_with(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delays are chosen before the activity is known; what is kept afterwards must be the same program."""
+    given = []
+
+    def resolved(_experiment: Any, _network: Any, _progress: Any, delays: Any) -> ResolvedActivity:
+        given.append(delays)
+        return ResolvedActivity(None)
+
+    monkeypatch.setattr(api, "resolve_activity", resolved)
+    digits = "{kind: digits}, epochs: 1, optimizer: {kind: sgd, learning_rate: 0.1}"
+    activity = f"activity={{kind: train, gradients: delayed, dataset: {digits}}}"
+    report = api.simulate("quickstart", (*PIPELINED, schedule(kind), activity)).report
+    assert report.pipeline is not None
+    assert given[0].forward == tuple(layer.staleness for layer in report.pipeline.layers)
+    assert given[0].backward == tuple(layer.backward_staleness for layer in report.pipeline.layers)
+    assert max(given[0].forward) > 0
+    assert [candidate.name for candidate in report.pipeline.candidates if candidate.kept] == [report.pipeline.program]
