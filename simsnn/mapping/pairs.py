@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
 
 from simsnn.mapping.alike import KnownPair, fused_again, options_of, position, shape_of
@@ -21,50 +22,71 @@ def fuse_pairs(mapped: tuple[MappedOperation, ...], search: CutSearch) -> tuple[
     The consumer is moved directly behind its producer, which needs that nothing between them
     feeds it or depends on it.
     """
-    program = list(mapped)
+    program, uses = list(mapped), _Uses(mapped)
+    numbers = list(range(len(program)))
     place = 0
     while place < len(program):
-        partner = _partner(program, place)
+        partner = _partner(program, numbers, place, uses)
         if partner is not None and search.together(program[place].operation, program[partner].operation):
             fused = _best_of_shape(program[place], program[partner], search)
             if fused is not None:
                 producer, consumer = _joined(program[place], program.pop(partner), fused)
                 program[place] = producer
                 program.insert(place + 1, consumer)
+                numbers.insert(place + 1, numbers.pop(partner))
                 place += 1
         place += 1
     return tuple(program)
 
 
-def _partner(program: list[MappedOperation], position: int) -> int | None:
+class _Uses:
+    """Who reads and who writes each tensor, by the numbers of operations in the program as it came.
+
+    Moving consumers never changes the order of a tensor's writers, nor on which side of them a reader stands.
+    """
+
+    def __init__(self, program: tuple[MappedOperation, ...]) -> None:
+        self._numbers: dict[str, list[int]] = {}
+        self._kinds: dict[str, list[tuple[bool, bool]]] = {}
+        for number, item in enumerate(program):
+            read = {operand.tensor for operand in reads(item.operation)}
+            written = {operand.tensor for operand in writes(item.operation)}
+            for tensor in read | written:
+                self._numbers.setdefault(tensor, []).append(number)
+                self._kinds.setdefault(tensor, []).append((tensor in read, tensor in written))
+
+    def only_reader(self, number: int, tensor: str) -> int | None:
+        """The operation that alone reads a tensor as operation ``number`` leaves it, before it is written again."""
+        numbers, kinds = self._numbers[tensor], self._kinds[tensor]
+        found = None
+        for place in range(bisect_right(numbers, number), len(numbers)):
+            reading, writing = kinds[place]
+            if reading and found is not None:
+                return None
+            found = numbers[place] if reading else found
+            if writing:
+                break
+        return found
+
+
+def _partner(program: list[MappedOperation], numbers: list[int], position: int, uses: _Uses) -> int | None:
     """The only reader of a product's output, if it is vector work that may stand behind it."""
     producer = program[position]
     if not isinstance(producer.operation, GemmOperation):
         return None
-    users = _readers(program, position, producer.operation.output.tensor)
-    if len(users) != 1:
+    reader = uses.only_reader(numbers[position], producer.operation.output.tensor)
+    if reader is None:
         return None
-    consumer = program[users[0]]
+    place = numbers.index(reader, position + 1)
+    consumer = program[place]
     if linked_tensor(producer.operation, consumer.operation) is None or producer.placement == consumer.placement:
         return None
-    between = program[position + 1 : users[0]]
+    between = program[position + 1 : place]
     touched = {o.tensor for o in (*reads(consumer.operation), *writes(consumer.operation))}
     made = {o.tensor for item in between for o in writes(item.operation)}
     used = {o.tensor for item in between for o in reads(item.operation)}
     wanted = {o.tensor for o in writes(consumer.operation)}
-    return None if made & touched or used & wanted else users[0]
-
-
-def _readers(program: list[MappedOperation], position: int, tensor: str) -> list[int]:
-    """Operations that read a tensor as the one at ``position`` leaves it: those before it is written again."""
-    found = []
-    for later in range(position + 1, len(program)):
-        operation = program[later].operation
-        if any(operand.tensor == tensor for operand in reads(operation)):
-            found.append(later)
-        if len(found) > 1 or any(operand.tensor == tensor for operand in writes(operation)):
-            break
-    return found
+    return None if made & touched or used & wanted else place
 
 
 def _best_of_shape(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
