@@ -17,8 +17,8 @@ from simsnn.sim.execution import Execution
 from simsnn.sim.iteration_times import IterationTimes, iteration_times
 from simsnn.sim.steady_state import ABSENT, NotSteady, Period, SteadyState, find_steady_state
 
-SPAN = 6
-"""Iterations over which a pace is taken: whole periods of one, two, three and six."""
+SPANS = (6, 12)
+"""Iterations over which a pace is taken: whole periods of one, two, three and six; also of four."""
 EVEN = 0.002
 """How much they may differ."""
 
@@ -71,7 +71,7 @@ class SimulatedProgram:
     def pace(self) -> Fraction:
         """Cycles per iteration: of the exact period, else of the slowest even events before the drain.
 
-        An event is even if it takes the same (within ``EVEN``) for ``SPAN`` iterations, four times in a row. What
+        An event is even if it takes the same (within ``EVEN``) for a span of iterations, four times in a row. What
         limits a run is so from early on; events that still drift are left out, and so are the ends of
         iterations, which come closer together for as long as the filling of the pipeline hides what limits it.
         Where fewer than half of the events are even yet, the ends are what there is.
@@ -79,33 +79,36 @@ class SimulatedProgram:
         if self.period is not None:
             return Fraction(self.period.cycles, self.period.iterations)
         if self._slowest_even is not None:
-            return Fraction(self._slowest_even, SPAN)
+            return self._slowest_even
         last = self._last_before_drain
-        if last < SPAN:
+        if last < SPANS[0]:
             return Fraction(self.execution.makespan_cycles, self.program.iterations)
         ends = self.by_iteration.times.max(axis=1)
-        return Fraction(int(ends[last] - ends[last - SPAN]), SPAN)
+        return Fraction(int(ends[last] - ends[last - SPANS[0]]), SPANS[0])
 
     @property
     def more_iterations(self) -> int:
         """How many more would show a pace at least."""
-        return max(SPAN, SPAN + 3 - self._last_before_drain)
+        return max(SPANS[0], SPANS[0] + 3 - self._last_before_drain)
 
     @property
     def _last_before_drain(self) -> int:
         return self.program.iterations - 2 - max(self.program.offsets or (0,))
 
     @cached_property
-    def _slowest_even(self) -> int | None:
-        """Cycles that ``SPAN`` iterations of the slowest even event take; None unless half of the events are even."""
+    def _slowest_even(self) -> Fraction | None:
+        """Cycles per iteration of the slowest even event; None unless half of the events are even over some span."""
+        return next((pace for span in SPANS if (pace := self._even_over(span)) is not None), None)
+
+    def _even_over(self, span: int) -> Fraction | None:
         times, last = self.by_iteration.times, self._last_before_drain
-        if last < SPAN + 3:
+        if last < span + 3:
             return None
         times = times[:, (times[: last + 1] != ABSENT).all(axis=0)]
-        spans = np.stack([times[last - back] - times[last - back - SPAN] for back in range(4)])
-        spans = spans[:, spans.min(axis=0) > 0]
-        even = spans.max(axis=0) - spans.min(axis=0) <= EVEN * spans.max(axis=0)
-        return int(spans[0][even].max()) if 2 * even.sum() > max(1, even.size) else None
+        taken = np.stack([times[last - back] - times[last - back - span] for back in range(4)])
+        taken = taken[:, taken.min(axis=0) > 0]
+        even = taken.max(axis=0) - taken.min(axis=0) <= EVEN * taken.max(axis=0)
+        return Fraction(int(taken[0][even].max()), span) if 2 * even.sum() > max(1, even.size) else None
 
     @property
     def rank(self) -> tuple[Fraction, int]:
