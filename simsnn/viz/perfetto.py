@@ -45,8 +45,10 @@ class TraceNames:
 
     Parameters
     ----------
-    engines, channels, srams, tasks : tuple of str
+    engines, channels, srams : tuple of str
         Names by number.
+    tasks : tuple of str
+        Names by number, in words: layer, pass, part and, where there are several iterations, which one (``#3``).
     clock_hz : int
         Base clock.
     links : tuple of str
@@ -114,6 +116,34 @@ class TraceNames:
         return name.removeprefix(f"{self.processors[owner]}.") if owner >= 0 else name
 
 
+@dataclass(frozen=True, slots=True)
+class JobNames:
+    """Tasks that share layer, pass and iteration: parts of one job.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Names of the jobs: ``conv1 F #3`` for ``conv1 F synapse #3`` and ``conv1 F neuron #3``.
+    of_task : ndarray of int32, shape (tasks,)
+        Job of every task.
+    """
+
+    names: tuple[str, ...]
+    of_task: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, tasks: tuple[str, ...]) -> JobNames:
+        """Jobs of named tasks, in order of first appearance."""
+        numbers: dict[str, int] = {}
+        found = [numbers.setdefault(_without_part(task), len(numbers)) for task in tasks]
+        return cls(tuple(numbers), np.array(found, np.int32))
+
+
+def _without_part(task: str) -> str:
+    words = task.split(" ")
+    return " ".join([*words[:2], *(word for word in words[2:] if word.startswith("#"))])
+
+
 def write_perfetto(
     trace: Trace,
     names: TraceNames,
@@ -142,10 +172,11 @@ def write_perfetto(
         If a name is missing, or there are more resources than ``max_events``.
     """
     names.check(trace)
-    slices = draw_slices(trace.intervals, max_events)
+    jobs = JobNames.of(names.tasks)
+    slices = draw_slices(trace.intervals, max_events, jobs.of_task)
     arrows, shown = arrow_events(trace, dependencies, lambda r: (names.process(r), r), names.leads, max_events)
     buckets = max(_FEWEST_BUCKETS, min(BUCKETS, max_events // max(1, trace.channels + trace.srams)))
-    events = [*_tracks(names), *_slice_events(names, slices), *arrows]
+    events = [*_tracks(names), *_slice_events(names, jobs, slices), *arrows]
     events += [*_channel_counters(trace, names, buckets), *_sram_counters(trace, names, buckets)]
     document = {
         "displayTimeUnit": "ns",
@@ -187,11 +218,11 @@ def _tracks(names: TraceNames) -> Iterator[Json]:
         yield {**track, "args": {"name": names.short(name, process)}}
 
 
-def _slice_events(names: TraceNames, slices: Slices) -> Iterator[Json]:
-    for start, end, task, chunk, resource, kind, size, joined, stalled in slices.rows.tolist():
-        label = "several tasks" if task == MIXED else names.tasks[task]
-        if kind == Kind.SEND and task != MIXED and names.messages:
-            label = f"{names.messages[chunk]} of {label}"
+def _slice_events(names: TraceNames, jobs: JobNames, slices: Slices) -> Iterator[Json]:
+    for start, end, task, chunk, resource, kind, size, joined, stalled, job, message in slices.rows.tolist():
+        label = "several tasks" if job == MIXED else jobs.names[job] if task == MIXED else names.tasks[task]
+        if message != MIXED and task != MIXED and names.messages:
+            label = f"{names.messages[message]} of {label}"
         yield {
             "ph": "X",
             "ts": start,
