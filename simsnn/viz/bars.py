@@ -65,6 +65,11 @@ def rows_of(report: Report, most: int = MAX_ROWS) -> Rows:
     return Rows((*kept, rest), f"by weight layer, the {len(kept)} of {len(hosts)} with most cycles")
 
 
+def of_run(report: Report) -> str:
+    """End of a title: what a pipelined report adds up over iterations is of the run."""
+    return "" if report.pipeline is None else ", whole run"
+
+
 def draw_bars(axes: Axes, rows: int, segments: tuple[Segments, ...], ends: tuple[str, ...]) -> None:
     """Stack segments from left to right, first row on top, and write ``ends`` behind the bars."""
     places = tuple(range(rows))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from simsnn.results.grouping import STALL_CAUSES, Group
 from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
-from simsnn.viz.bars import Fill, Segments, draw_bars, label_rows, rows_of
+from simsnn.viz.bars import Fill, Segments, draw_bars, label_rows, of_run, rows_of
 from simsnn.viz.legend import draw_legend, legend_inches
 from simsnn.viz.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, Panel, Scale, page, style, value_axis
 
@@ -52,7 +52,7 @@ def cycles_figure(report: Report) -> Figure:
     scale = Scale.of(largest, "cycles")
     segments = _segments(rows.groups, scale)
     panel = Panel(legend_inches([segment.label for segment in segments]), rows.height_inches, 0.46)
-    drawn = page(report, f"cycles {rows.by}", rows.labels, (panel,))
+    drawn = page(report, f"cycles {rows.by}{of_run(report)}", rows.labels, (panel,))
     axes = drawn.axes[0]
     ends = tuple(f"{si(group.cycles, digits=3)}, {percent(group.utilisation)}" for group in rows.groups)
     draw_bars(axes, len(rows.groups), segments, ends)

@@ -1,7 +1,8 @@
-"""Where the energy went: components, a bar per layer and pass, and the whole step with its leakage.
+"""Where the energy went: components, a bar per layer and pass, and the whole step or run with its leakage.
 
 Bars of layers hold the energy of counted actions; static energy belongs to the time of the whole
-step and stands in the total alone. Proof: ``tests/unit/test_figures.py``.
+step, or pipelined run, and stands in the total alone. Equal components of the processors of one group
+are one component here. Proof: ``tests/unit/test_figures.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from simsnn.viz.bars import (
     draw_bars,
     fits,
     label_rows,
+    of_run,
     rows_of,
 )
 from simsnn.viz.legend import draw_legend, legend_inches
@@ -41,12 +43,11 @@ STATIC = "static (leakage)"
 _COLOURS = (GREEN, YELLOW, PURPLE, SKY, BLUE, ORANGE, "#404040")
 _HATCHES = ("", "////", "....", "xxxx", "----")
 _PJ = 1e-12
-_WHOLE = "whole step"
 
 
 @style()
 def energy_figure(report: Report) -> Figure:
-    """Draw energy by component, and below it the total of the step with its static energy.
+    """Draw energy by component, and below it the total of the step, or the run, with its static energy.
 
     Parameters
     ----------
@@ -63,9 +64,9 @@ def energy_figure(report: Report) -> Figure:
     largest = max((group.energy_pj for group in rows.groups), default=0.0)
     scale = Scale.of(largest, "J", _PJ)
     panels = (Panel(legend_inches([*fills, STATIC]), rows.height_inches, 0.46), Panel(0.04, 0.32, 0.46))
-    drawn = page(report, f"energy {rows.by}", (*rows.labels, _WHOLE), panels)
+    drawn = page(report, f"energy {rows.by}{of_run(report)}", (*rows.labels, _whole(report)), panels)
     bars, total = drawn.axes
-    segments = _segments(rows.groups, fills, scale)
+    segments = _segments(rows.groups, report, fills, scale)
     draw_bars(bars, len(rows.groups), segments, tuple(quantity(g.energy_pj * _PJ, "J") for g in rows.groups))
     label_rows(bars, rows)
     value_axis(bars, f"energy of counted actions ({scale.unit})", largest / scale.factor)
@@ -79,8 +80,8 @@ def component_fills(report: Report) -> dict[str, Fill]:
 
     Components beyond the seven other colours repeat them hatched.
     """
-    named = {component for task in report.tasks for component in task.energy_pj}
-    srams = {name.rsplit(".", 1)[0] for name in report.static_energy_pj}
+    named = set(components(report))
+    srams = {_merged_name(report, name.rsplit(".", 1)[0]) for name in report.static_energy_pj}
     order = sorted(named - srams - {report.dram_level}) + sorted(named & srams)
     fills = {
         name: Fill(_COLOURS[index % len(_COLOURS)], _HATCHES[index // len(_COLOURS) % len(_HATCHES)])
@@ -91,23 +92,47 @@ def component_fills(report: Report) -> dict[str, Fill]:
     return fills
 
 
-def _segments(groups: tuple[Group, ...], fills: dict[str, Fill], scale: Scale) -> tuple[Segments, ...]:
+def components(report: Report) -> dict[str, tuple[str, ...]]:
+    """Components as they are drawn, and those of the report that each is the sum of."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted({component for task in report.tasks for component in task.energy_pj}):
+        merged = _merged_name(report, name)
+        found[merged] = (*found.get(merged, ()), name)
+    return found
+
+
+def _merged_name(report: Report, name: str) -> str:
+    """``memory`` for ``core0.memory``, with the name of the group where there are several."""
+    processors = report.pipeline.processors if report.pipeline is not None else ()
+    owner, _, rest = name.partition(".")
+    group = next((row.group for row in processors if rest and row.name == owner), None)
+    if group is None:
+        return name
+    return f"{group}.{rest}" if len({row.group for row in processors}) > 1 else rest
+
+
+def _segments(groups: tuple[Group, ...], report: Report, fills: dict[str, Fill], scale: Scale) -> tuple[Segments, ...]:
+    members = components(report)
     return tuple(
-        Segments(name, fill, tuple(group.component_pj(name) / scale.factor for group in groups))
+        Segments(name, fill, tuple(sum(map(group.component_pj, members[name])) / scale.factor for group in groups))
         for name, fill in fills.items()
     )
 
 
+def _whole(report: Report) -> str:
+    return "whole step" if report.pipeline is None else "whole run"
+
+
 def _draw_total(axes: Axes, report: Report, fills: dict[str, Fill]) -> None:
     """One bar: components of all tasks and leakage; segments that are wide enough carry their share."""
-    whole = Group(report.tasks, "step")
+    whole = Group(report.tasks, _whole(report))
     static = sum(report.static_energy_pj.values())
     total = report.totals.total_energy_pj
     scale = Scale.of(total, "J", _PJ)
-    segments = _segments((whole,), fills, scale)
+    segments = _segments((whole,), report, fills, scale)
     segments += (Segments(STATIC, Fill("#B4B4B4", "/////"), (static / scale.factor,)),)
     draw_bars(axes, 1, segments, (quantity(total * _PJ, "J"),))
-    axes.set_yticks([0], [_WHOLE])
+    axes.set_yticks([0], [_whole(report)])
     axes.tick_params(axis="y", length=0)
     value_axis(axes, f"energy with leakage ({scale.unit})", total / scale.factor)
     left = 0.0

@@ -3,6 +3,7 @@
 A bar lasts from the first start to the last end of a task's operations. Neighbours on one processor may overlap where
 its engines do; the later one then covers the end of the earlier. Where a run has an exact period one is shown, between
 dashed lines with a little of what is before and behind; else the whole run, with a line where each iteration ends.
+Shares beside the names of processors and links are those of the report, of the whole run, whatever is shown.
 Proof: ``tests/unit/test_gantt.py``.
 """
 
@@ -36,6 +37,7 @@ from simsnn.viz.style import PASS_COLOURS, PASS_NAMES, WIDTH_INCHES, Panel, Scal
 _MOST_LINKS, _LINK_ROW_INCHES, _LINK_HEIGHT, _LINK = 12, 0.14, 0.6, "#4D4D4D"
 _TITLE_INCHES, _CHART_INCHES, _AXIS_INCHES, _FOOTER_INCHES, _CHARACTER_INCHES = 0.46, 0.24, 0.44, 0.2, 0.058
 _HINT = "shade: iterations in turn, number: iteration"
+_SHARES = "%: busy in the whole run"
 _NO_PERIOD = "dotted: ends of iterations"
 
 
@@ -92,7 +94,7 @@ def pipeline_figure(report: Report, links: tuple[LinkActivity, ...] = (), window
     shown = default_window(pipeline) if window is None else window
     scale, handles = Scale.of(shown.end, "cycles"), _legend(bool(links))
     busy = tuple(sorted(links, key=lambda link: -link.busy(shown))[:_MOST_LINKS])
-    names = tuple(f"{shortened(link.name, 24)} {percent(link.busy(shown) / max(1, shown.cycles))}" for link in busy)
+    names = tuple(f"{shortened(link.name, 24)} {percent(_link_share(link, pipeline))}" for link in busy)
     panels = [Panel(legend_inches(_labels(handles)), rows_inches(pipeline), 0.06 if busy else _AXIS_INCHES)]
     if busy:
         panels.append(Panel(0.0, _LINK_ROW_INCHES * len(busy) + 0.06, _AXIS_INCHES))
@@ -136,6 +138,12 @@ def schedules_figure(title: str, subtitle: str, footer: str, charts: tuple[Chart
     labels = _labels(handles)
     figure.legend(handles, labels, loc="lower left", bbox_to_anchor=corner, ncols=len(labels), borderaxespad=0.0)
     return figure
+
+
+def _link_share(link: LinkActivity, pipeline: PipelineReport) -> float:
+    """Share of the run in which a link was busy, as the report has it; stretches may contain pauses of a message."""
+    known = (row.busy_share for row in pipeline.links if row.name == link.name)
+    return next(known, link.busy(Window(0, pipeline.makespan_cycles)) / pipeline.makespan_cycles)
 
 
 def _caption(figure: Figure, texts: tuple[str, str, str], height: float) -> None:
@@ -183,7 +191,7 @@ def _time_axis(axes: Axes, window: Window, scale: Scale, label: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
     axes.tick_params(axis="x", labelbottom=bool(label))
     if label:
-        axes.set_xlabel(f"{label} ({scale.unit}); {_HINT}")
+        axes.set_xlabel(f"{label} ({scale.unit}); {_HINT}; {_SHARES}")
 
 
 def _legend(links: bool) -> list[Patch]:

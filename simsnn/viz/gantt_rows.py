@@ -107,7 +107,7 @@ def boundaries(pipeline: PipelineReport, window: Window) -> tuple[int, ...]:
 
 
 def row_labels(pipeline: PipelineReport) -> tuple[str, ...]:
-    """Name and busy share of every processor that is drawn; the last says how many more there are."""
+    """Name of every processor that is drawn and its busy share in the run; the last says how many more there are."""
     rows = [f"{shortened(row.name, 16)} {percent(row.busy_share)}" for row in pipeline.processors[:MOST_ROWS]]
     if len(pipeline.processors) > MOST_ROWS:
         rows[-1] += f" (+{len(pipeline.processors) - MOST_ROWS})"
@@ -135,11 +135,11 @@ def draw_rows(axes: Axes, pipeline: PipelineReport, window: Window, scale: Scale
 
 
 def _jobs_of(pipeline: PipelineReport, row: int, window: Window) -> tuple[JobRow, ...]:
-    """Jobs of one processor that a window shows, by start."""
+    """Jobs of one processor that a window shows, by start; of those that start together the shortest is on top."""
     name = pipeline.processors[row].name
     own = (job for job in pipeline.jobs if job.processor == name)
     shown = [job for job in own if job.start_cycle < window.end and job.end_cycle > window.start]
-    return tuple(sorted(shown, key=lambda job: (job.start_cycle, job.end_cycle)))
+    return tuple(sorted(shown, key=lambda job: (job.start_cycle, -job.end_cycle)))
 
 
 def gaps(jobs: tuple[JobRow, ...], window: Window, last: int) -> tuple[tuple[int, int], ...]:
@@ -173,19 +173,37 @@ def _draw_jobs(axes: Axes, jobs: tuple[JobRow, ...], row: int, window: Window, s
         edgecolors=["white" if end - start > window.cycles / 300 else "none" for start, end in spans],
         linewidth=0.5,
     )
-    covered = [start for start, _ in spans[1:]] + [window.end]
-    for (start, end), until, job in list(zip(spans, covered, jobs, strict=False))[:_MOST_LABELS]:
-        seen = min(end, until)
-        text = _label(job, seen - start, window)
-        middle = ((start + seen) / 2 - window.origin) / scale.factor
+    for number, job in enumerate(jobs[:_MOST_LABELS]):
+        start, end = seen(spans, number)
+        text = _label(job, end - start, window)
+        middle = ((start + end) / 2 - window.origin) / scale.factor
         if text:
             axes.text(middle, row, text, size=_POINTS, color=_ink(shade(job)), ha="center", va="center", clip_on=True)
+
+
+def seen(spans: list[tuple[int, int]], number: int) -> tuple[int, int]:
+    """Longest stretch of a span that later ones, drawn over it, leave; empty where they cover it.
+
+    An update that falls into a long gradient task splits its bar in two: the label stands in the longer part.
+    """
+    start, end = spans[number]
+    best = (start, start)
+    for left, right in spans[number + 1 :]:
+        if left >= end:
+            break
+        best = max(best, (start, left), key=_length)
+        start = max(start, right)
+    return max(best, (start, end), key=_length)
+
+
+def _length(span: tuple[int, int]) -> int:
+    return span[1] - span[0]
 
 
 def _label(job: JobRow, cycles: int, window: Window) -> str:
     """Layer, pass, iteration and micro-batch where that fits, or as much of it as does."""
     number = f"{job.iteration}" if not job.micro_batch else f"{job.iteration}.{job.micro_batch}"
-    for text in (f"{job.layer} {job.pass_} {number}", f"{job.layer} {number}", f"{job.pass_}{number}", number):
+    for text in (f"{job.layer} {job.pass_} {number}", f"{job.pass_}{number}", number):
         if fits(cycles, window.cycles, text, _POINTS):
             return text
     return ""

@@ -19,10 +19,11 @@ from simsnn.errors import ConfigError
 from simsnn.results.report import Report
 from simsnn.sim.trace import Kind
 from simsnn.viz.bars import MAX_ROWS, rows_of
-from simsnn.viz.energy import STATIC, component_fills
+from simsnn.viz.energy import STATIC, component_fills, components
 from simsnn.viz.figures import cycles_figure, energy_figure, save, timeline_figure
 from simsnn.viz.style import PASS_COLOURS, Scale, shortened
 from simsnn.viz.timeline import BINS, Window, slice_shares, stalled_share
+from tests.naive.pipeline_reports import PIPEDREAM, make_pipeline
 from tests.naive.reports import ARRAY, VECTOR, deep_layers, make_report, make_trace
 
 QUICK = make_report()
@@ -73,6 +74,50 @@ def test_components_look_different() -> None:
     fills = component_fills(QUICK)
     assert len(set(fills.values())) == len(fills) == 8
     assert list(fills)[-1] == QUICK.dram_level
+
+
+def pipelined(groups: tuple[str, str]) -> Report:
+    """Two processors, each with a memory and an SRAM that every task used; a DRAM that they share."""
+    section = make_pipeline(replace(PIPEDREAM, iterations=4))
+    rows = tuple(
+        row.model_copy(update={"group": group}) for row, group in zip(section.processors[:2], groups, strict=True)
+    )
+    energy = {
+        "pe": 1.0,
+        "dram0": 2.0,
+        "core0.memory": 3.0,
+        "core1.memory": 4.0,
+        "core0.spikes": 5.0,
+        "core1.spikes": 6.0,
+    }
+    tasks = tuple(task.model_copy(update={"energy_pj": energy}) for task in QUICK.tasks)
+    static = {"core0.spikes.leakage": 1.0, "core1.spikes.leakage": 1.0}
+    return QUICK.model_copy(
+        update={
+            "pipeline": section.model_copy(update={"processors": rows}),
+            "tasks": tasks,
+            "static_energy_pj": static,
+        }
+    )
+
+
+def test_components_of_equal_processors_are_one() -> None:
+    report = pipelined(("core", "core"))
+    assert list(component_fills(report)) == ["memory", "pe", "spikes", "dram0"]
+    assert components(report)["memory"] == ("core0.memory", "core1.memory")
+    figure = energy_figure(report)
+    rows = rows_of(report).groups
+    assert bar_lengths(figure.axes[0], len(rows)) == pytest.approx([21.0 * len(group.tasks) for group in rows])
+    assert {"whole run", "quickstart: energy by layer and pass, whole run"} <= set(texts(figure))
+    assert "whole step" not in texts(figure)
+    assert "quickstart: cycles by layer and pass, whole run" in texts(cycles_figure(report))
+
+
+def test_components_of_several_groups_keep_the_name_of_the_group() -> None:
+    report = pipelined(("big", "small"))
+    wanted = ["big.memory", "pe", "small.memory", "big.spikes", "small.spikes", "dram0"]
+    assert list(component_fills(report)) == wanted
+    assert components(report)["small.memory"] == ("core1.memory",)
 
 
 @pytest.mark.parametrize("draw", FIGURES)

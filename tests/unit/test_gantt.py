@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.report import Report
 from simsnn.viz.gantt import Chart, LinkActivity, pipeline_figure, schedules_figure
-from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, gaps, shade, steady_start
+from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, gaps, seen, shade, steady_start
 from simsnn.viz.style import Scale, save
 from simsnn.viz.timeline import timeline_figure
 from tests.naive.pipeline_reports import GPIPE, PIPEDREAM, SPIKEPIPE, VGG, Made, make_pipeline
@@ -107,9 +107,16 @@ def test_links_have_rows_of_their_own() -> None:
     busy = LinkActivity("busy", ((middle, middle + window.cycles // 4), (window.end - 10, window.end + 10)))
     assert idle.busy(window) == 0
     assert busy.busy(window) == window.cycles // 4 + 10
-    figure = pipeline_figure(report_of(section), (idle, busy))
-    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["busy 25%", "idle 0%"]
-    assert "link busy" in texts(figure)
+    reported = LinkActivity(section.links[3].name, ((0, 100),))
+    figure = pipeline_figure(report_of(section), (idle, reported, busy))
+    # Shares are of the run, as the report has them; of links that it does not name, as the stretches say.
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == [
+        "busy <1%",
+        "idle <1%",
+        "noc.core3-core0 7%",
+    ]
+    assert {"link busy"} <= set(texts(figure))
+    assert any(text.endswith("%: busy in the whole run") for text in texts(figure))
 
 
 def test_schedules_share_a_scale_and_start_with_a_period() -> None:
@@ -190,3 +197,20 @@ def test_labels_of_jobs_that_overlap_stand_where_the_jobs_are_seen() -> None:
     top = [text for text in axes.texts if text.get_position()[1] == 0]
     places = [text.get_position()[0] * 1000 for text in top[:2]]
     assert places == [first.end_cycle / 4, (early.start_cycle + early.end_cycle) / 2]
+
+
+def test_a_bar_that_a_short_job_splits_is_labelled_in_its_longer_part() -> None:
+    assert seen([(0, 100), (10, 15)], 0) == (15, 100)
+    assert seen([(0, 100), (10, 15), (60, 120)], 0) == (15, 60)
+    assert seen([(0, 100), (10, 15), (12, 20), (90, 95)], 0) == (20, 90)
+    assert seen([(0, 100), (0, 100)], 0) == (0, 0)
+    assert seen([(0, 100), (10, 15)], 1) == (10, 15)
+    first, second, *rest = (job for job in SHORT.jobs if job.processor == "core0")
+    end = first.end_cycle
+    inside = second.model_copy(update={"start_cycle": end // 20, "end_cycle": end // 20 + 10})
+    others = tuple(job for job in SHORT.jobs if job.processor != "core0")
+    section = SHORT.model_copy(update={"jobs": (first, inside, *rest, *others)})
+    axes = pipeline_figure(report_of(section), window=Window(0, 5 * end)).axes[0]
+    label = next(text for text in axes.texts if text.get_position()[1] == 0)
+    assert label.get_text() == f"{first.layer} {first.pass_} {first.iteration}"
+    assert label.get_position()[0] * 1000 == pytest.approx((inside.end_cycle + end) / 2)
