@@ -74,8 +74,12 @@ class PipelineOutcome:
 
     @cached_property
     def product_work(self) -> tuple[tuple[int, int], ...]:
-        """Per processor, useful multiply-accumulates of its products, and the most that their arrays do in a cycle."""
-        useful, peaks = [0] * self.processors.count, [dict[int, int]() for _ in range(self.processors.count)]
+        """Per processor, useful multiply-accumulates of its products, and the most that its arrays do in a cycle.
+
+        Arrays of its group's mapping count whether or not the program gives them a task.
+        """
+        useful = [0] * self.processors.count
+        peaks = [_product_peaks(self.parts[group]) for group in self.processors.group]
         for number, job in enumerate(self.best.graph.jobs):
             processor = self.best.program.assignment[job.task]
             for task in self.best.graph.span(number):
@@ -102,6 +106,12 @@ class PipelineOutcome:
             self.optimum_cycles,
             self.epoch,
         )
+
+
+def _product_peaks(part: MappedStep) -> dict[int, int]:
+    """Most multiply-accumulates per cycle of every engine that products are mapped to."""
+    products = (item for item in part.mapped if isinstance(item.operation, GemmOperation))
+    return {item.placement.engine: item.choice.plan.work().peak_per_cycle for item in products}
 
 
 @dataclass(frozen=True, slots=True)
