@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _PJ = 1e-12
 _LABEL, _COLUMN = 24, 18
 """Characters of the names of the metrics, and of a run's column."""
+_PACES = {True: "those once settled", False: "a guess from a short run", None: "a mean over the run"}
+"""What cycles per iteration without an exact period are, by ``settled``."""
 _MOST_DIFFERENCES = 4
 """Rows of one section of the configuration; what is behind them is counted."""
 
@@ -39,11 +41,17 @@ _ROWS = (
     _Row("samples_per_s", "samples/s", lambda value: si(value, digits=3)),
     _Row("energy_per_sample_pj", "energy per sample", lambda value: si(value * _PJ, "J")),
     _Row("total_energy_pj", "total energy", lambda value: si(value * _PJ, "J")),
+    _Row("distance", "over the lower bound", lambda value: f"x{value:.3f}", ratio=False),
+    _Row("processor_count", "processors", lambda value: str(int(value)), ratio=False),
     _Row("utilisation", "arrays used", percent),
+    _Row("bubble_share", "bubbles", percent),
     _Row("dram_bytes", "DRAM", lambda value: si(value, "B", 3)),
     _Row("link_bytes", "links", lambda value: si(value, "B", 3)),
+    _Row("link_bytes_per_iteration", "links, per iteration", lambda value: si(round(value), "B", 3)),
+    _Row("overhead_share", "communication overhead", lambda value: f"{value * 100:.3g}%", ratio=False),
     _Row("peak_live_bytes", "peak live tensors", lambda value: si(value, "B", 3)),
     _Row("peak_memory_bytes", "peak in local memories", lambda value: si(value, "B", 3)),
+    _Row("peak_stash_bytes", "peak stash", lambda value: si(value, "B", 3)),
     _Row("weight_versions", "weight versions", lambda value: str(int(value)), ratio=False),
     _Row("area_um2", "area", mm2),
     _Row("accuracy", "accuracy", lambda value: f"{value * 100:.1f}%", ratio=False),
@@ -64,11 +72,15 @@ def compare_runs(names: list[str], root: Path) -> RunComparison:
 
 def print_comparison(found: RunComparison, console: Console) -> None:
     """Runs, their numbers with the ratio to the first, and what differs; wide comparisons in several blocks."""
+    from simsnn.results.terminal import widen
+
+    widen(console)
     for number, run in enumerate(found.runs, start=1):
-        activity = "synthetic activity" if run.synthetic else "real activity"
         schedule = f", schedule {run.schedule}" if run.schedule else ""
         console.print(
-            f"{number}  {run.name}  {run.id}  level {run.level}{schedule}, {activity}", highlight=False, markup=False
+            f"{number}  {run.name}  {run.id}  level {run.level}{schedule}, {_activity(run)}",
+            highlight=False,
+            markup=False,
         )
     blocks = tuple(_blocks(len(found.runs), max(1, (console.width - _LABEL) // _COLUMN - 1)))
     for block in blocks:
@@ -80,6 +92,12 @@ def print_comparison(found: RunComparison, console: Console) -> None:
         return
     for block in blocks:
         console.print(_differences(found, block))
+
+
+def _activity(run: ComparedRun) -> str:
+    if run.synthetic:
+        return "synthetic activity"
+    return "activity none" if run.activity == "none" else "real activity"
 
 
 def _blocks(runs: int, width: int) -> Iterator[tuple[int, ...]]:
@@ -104,9 +122,9 @@ def _cell(run: ComparedRun, row: _Row, other: bool) -> str:
     value, ratio = getattr(run.metrics, row.metric), run.ratios.get(row.metric)
     if value is None:
         return "-"
-    mean = "mean " if row.metric == "cycles_per_iteration" and run.metrics.period_is_exact is False else ""
+    guess = "guess " if row.metric == "cycles_per_iteration" and run.metrics.settled is False else ""
     behind = f"  {_times(ratio)}" if other and row.ratio and ratio is not None else ""
-    return f"{mean}{row.write(value)}{behind}"
+    return f"{guess}{row.write(value)}{behind}"
 
 
 def _times(ratio: float) -> str:
@@ -118,8 +136,12 @@ def _notes(found: RunComparison) -> tuple[str, ...]:
     first, notes = found.runs[0], []
     if any(run.level != first.level for run in found.runs):
         notes.append("the runs were simulated at different levels")
-    if any(run.synthetic != first.synthetic for run in found.runs):
-        notes.append("synthetic activity is held against real activity")
+    others = sorted({_activity(run) for run in found.runs} - {_activity(first)})
+    if others:
+        notes.append(f"{' and '.join(others)} is held against {_activity(first)}")
+    for number, run in enumerate(found.runs, start=1):
+        if run.metrics.period_is_exact is False:
+            notes.append(f"{number} has no exact period: its cycles per iteration are {_PACES[run.metrics.settled]}")
     return tuple(notes)
 
 

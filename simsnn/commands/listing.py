@@ -25,6 +25,7 @@ def run_rows(root: Path) -> list[Row]:
             "name": run.report.name,
             "level": run.report.level,
             "synthetic": run.report.activity.synthetic,
+            "activity": run.report.activity.kind,
             "total_cycles": run.report.totals.total_cycles,
             "total_energy_pj": run.report.totals.total_energy_pj,
             "folder": str(run.folder),
@@ -38,13 +39,15 @@ def print_runs(rows: list[Row], console: Console) -> None:
     from rich.table import Table
 
     from simsnn.results.prefix import si
+    from simsnn.results.terminal import widen
 
+    widen(console)
     if not rows:
         console.print("no runs here; `simsnn run quickstart` makes one")
         return
     table = Table("id", "name", "level", "activity", "cycles", "energy", box=None, header_style="bold")
     for row in rows:
-        activity = "synthetic" if row["synthetic"] else "real"
+        activity = "synthetic" if row["synthetic"] else "none" if row["activity"] == "none" else "real"
         energy = si(row["total_energy_pj"] * 1e-12, "J")
         table.add_row(row["id"], row["name"], row["level"], activity, f"{row['total_cycles']:,}", energy)
     console.print(table)

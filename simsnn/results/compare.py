@@ -12,29 +12,40 @@ from typing import Any
 
 from simsnn.config.quantities import StrictModel
 from simsnn.errors import ConfigError
+from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.report import Report
 
 Scalar = str | int | float | bool | None
 
 
 class Metrics(StrictModel):
-    """Numbers of one run; ``cycles_per_iteration`` is the exact period where one was found, else the mean.
+    """Numbers of one run; ``cycles_per_iteration`` is the exact period where one was found, else the pace.
 
-    ``peak_memory_bytes`` is the most that the processors' local memories held, added up; ``weight_versions`` the
-    most that is kept of one layer.
+    ``settled`` is false where that is a guess from a short run, null where it is a mean over the run; a guess has no
+    ``distance`` from the lower bound.
+    ``bubble_share`` is the mean over processors, ``overhead_share`` communication that is there only because the
+    passes of a layer are apart; ``peak_memory_bytes`` and ``peak_stash_bytes`` are the most that each processor held,
+    added up; ``weight_versions`` the most that is kept of one layer.
     """
 
     total_cycles: int
     cycles_per_iteration: float
     period_is_exact: bool | None
+    settled: bool | None = None
+    distance: float | None = None
     samples_per_s: float
     total_energy_pj: float
     energy_per_sample_pj: float
     utilisation: float
     dram_bytes: int
+    processor_count: int | None = None
+    bubble_share: float | None = None
     link_bytes: int | None
+    link_bytes_per_iteration: float | None = None
+    overhead_share: float | None = None
     peak_live_bytes: int
     peak_memory_bytes: int | None
+    peak_stash_bytes: int | None = None
     weight_versions: int | None
     area_um2: float | None
     accuracy: float | None
@@ -47,6 +58,7 @@ class ComparedRun(StrictModel):
     name: str
     level: str
     synthetic: bool
+    activity: str
     schedule: str | None
     activity_sha256: str | None
     metrics: Metrics
@@ -95,6 +107,7 @@ def compare(reports: Sequence[Report], configurations: Sequence[Any]) -> RunComp
             name=report.name,
             level=report.level,
             synthetic=report.activity.synthetic,
+            activity=report.activity.kind,
             schedule=_schedule(configuration),
             activity_sha256=report.provenance.activity_sha256,
             metrics=own,
@@ -108,22 +121,41 @@ def compare(reports: Sequence[Report], configurations: Sequence[Any]) -> RunComp
 def metrics_of(report: Report) -> Metrics:
     """Numbers of one run."""
     totals, pipeline = report.totals, report.pipeline
-    return Metrics(
+    found = Metrics(
         total_cycles=totals.total_cycles,
-        cycles_per_iteration=float(totals.total_cycles) if pipeline is None else pipeline.iteration_cycles,
-        period_is_exact=None if pipeline is None else pipeline.period_cycles is not None,
-        samples_per_s=totals.samples_per_s if pipeline is None else pipeline.samples_per_s,
+        cycles_per_iteration=float(totals.total_cycles),
+        period_is_exact=None,
+        samples_per_s=totals.samples_per_s,
         total_energy_pj=totals.total_energy_pj,
         energy_per_sample_pj=totals.energy_per_sample_pj,
         utilisation=totals.utilisation,
         dram_bytes=totals.dram_bytes,
-        link_bytes=None if pipeline is None else sum(link.bytes for link in pipeline.links),
+        link_bytes=None,
         peak_live_bytes=totals.peak_live_bytes,
-        peak_memory_bytes=None if pipeline is None else sum(row.peak_memory_bytes for row in pipeline.processors),
-        weight_versions=None if pipeline is None else max(layer.weight_versions for layer in pipeline.layers),
+        peak_memory_bytes=None,
+        weight_versions=None,
         area_um2=totals.area_um2,
         accuracy=report.activity.accuracy,
     )
+    return found if pipeline is None else found.model_copy(update=dict(_pipelined(pipeline)))
+
+
+def _pipelined(pipeline: PipelineReport) -> Iterator[tuple[str, Scalar]]:
+    """Metrics that a pipelined run has besides, or of its steady state."""
+    rows, sent = pipeline.processors, sum(link.bytes for link in pipeline.links)
+    yield "cycles_per_iteration", pipeline.iteration_cycles
+    yield "period_is_exact", pipeline.period_cycles is not None
+    yield "settled", pipeline.settled if pipeline.period_cycles or pipeline.pace_cycles else None
+    yield "distance", pipeline.distance if pipeline.settled else None
+    yield "samples_per_s", pipeline.samples_per_s
+    yield "processor_count", pipeline.processor_count
+    yield "bubble_share", sum(row.bubble_cycles for row in rows) / (len(rows) * pipeline.makespan_cycles)
+    yield "link_bytes", sent
+    yield "link_bytes_per_iteration", sent / pipeline.iterations
+    yield "overhead_share", pipeline.overhead.share
+    yield "peak_memory_bytes", sum(row.peak_memory_bytes for row in rows)
+    yield "peak_stash_bytes", sum(row.peak_stash_bytes for row in rows)
+    yield "weight_versions", max(layer.weight_versions for layer in pipeline.layers)
 
 
 def _schedule(configuration: Any) -> str | None:

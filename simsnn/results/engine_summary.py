@@ -7,6 +7,7 @@ between its tasks; the three add up to the run. Proof: ``tests/unit/test_engine_
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,9 +89,19 @@ class EngineSummary:
         return tuple(sorted(sums, key=lambda entry: -entry[1]))
 
 
+def _rank(name: str, processors: dict[str, int]) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """Place of the engine's processor, then its name, in which numbers count as such: array2 before array10."""
+    processor, _, engine = name.rpartition(".")
+    words = tuple((word, int(number or 0)) for word, number in re.findall(r"(\D+)(\d*)", engine))
+    return processors.get(processor, len(processors)), words
+
+
 def engine_summaries(report: Report) -> tuple[EngineSummary, ...]:
-    """Every engine that had a task, in order of first appearance."""
-    names = dict.fromkeys((task.array, task.engine) for task in report.tasks)
+    """Every engine that had a task, in order of first appearance; of a pipelined run by processor, then by name."""
+    names = list(dict.fromkeys((task.array, task.engine) for task in report.tasks))
+    if report.pipeline is not None:
+        order = {row.name: number for number, row in enumerate(report.pipeline.processors)}
+        names.sort(key=lambda pair: _rank(pair[0], order))
     areas = {row.component: 0.0 for row in report.area}
     for row in report.area:
         areas[row.component] += row.um2

@@ -31,26 +31,33 @@ def shows_engines(report: Report) -> bool:
 
 
 def engine_table(report: Report) -> Table:
-    """Busy, idle and stalled share, energy and area of every engine that had work; one line each."""
+    """Busy, idle and stalled share, energy and area of every engine that had work; one line each.
+
+    Areas are left out where no engine has one of its own, as where several processors are alike.
+    """
+    engines = engine_summaries(report)
+    areas = any(engine.area_um2 is not None for engine in engines) or report.pipeline is None
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("engine", no_wrap=True)
     for name in ("busy", "idle", "stalled"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("stalled by")
-    for name in ("energy", "area"):
+    for name in ("energy", "area") if areas else ("energy",):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("most energy in")
-    for engine in engine_summaries(report):
-        table.add_row(*_cells(engine))
+    for engine in engines:
+        table.add_row(*_cells(engine, areas, report.pipeline is not None))
     return table
 
 
-def _cells(engine: EngineSummary) -> tuple[str | Text, ...]:
+def _cells(engine: EngineSummary, areas: bool, pipelined: bool) -> tuple[str | Text, ...]:
     total = engine.total_cycles or 1
-    area = mm2(engine.area_um2) if engine.area_um2 is not None else "-"
+    area = (mm2(engine.area_um2) if engine.area_um2 is not None else "-",) if areas else ()
     causes = [(cause, cycles / total) for cause, cycles in engine.causes if cycles / total >= _RELEVANT]
     whole = engine.dynamic_energy_pj or 1.0
-    largest = engine.energy_by_component[:_LARGEST_COMPONENTS]
+    # the engine's name begins with its processor, which need not be said again
+    own = engine.name.rpartition(".")[0] + "." if pipelined else ""
+    largest = [(name.removeprefix(own), energy) for name, energy in engine.energy_by_component[:_LARGEST_COMPONENTS]]
     return (
         engine.name,
         percent(engine.busy_cycles / total),
@@ -58,7 +65,7 @@ def _cells(engine: EngineSummary) -> tuple[str | Text, ...]:
         percent(engine.stall_cycles / total),
         _cut(" ".join(f"{CAUSES[cause]} {percent(share)}" for cause, share in causes) or "-"),
         si(engine.dynamic_energy_pj * _PJ, "J"),
-        area,
+        *area,
         _cut(" ".join(f"{name} {percent(energy / whole)}" for name, energy in largest)),
     )
 

@@ -9,8 +9,9 @@ Definitions, for a run of ``makespan_cycles``:
   run: above 1 where engines skip zeros;
 * the *period* is exact, ``period_cycles`` for ``period_iterations`` iterations, or absent where the run
   did not repeat itself; ``step_cycles`` is the makespan over the iterations, fill and drain included;
-* ``pace_cycles`` is the mean over the middle of the run, start-up and drain left out, where the run shows no
-  exact period: processors with less to do may drift for long before they wait for one another;
+* ``pace_cycles`` is there where the run shows no exact period: of the slowest even events before the drain where it
+  has ``settled``, else a guess from the ends of iterations of a run that is too short. Processors with less to do may
+  drift for long before they wait for one another;
 * *distance* is cycles per iteration (of the period, else ``pace_cycles``) over the lower bound;
 * bytes of a message count once at its sender, once at each receiver, and once on each link crossed.
 
@@ -162,6 +163,7 @@ class CandidateRow(StrictModel):
     makespan_cycles: Positive
     kept: bool
     pace_cycles: Amount | None = None
+    settled: bool = True
 
     @model_validator(mode="after")
     def _period_is_whole(self) -> Self:
@@ -222,6 +224,7 @@ class PipelineReport(StrictModel):
     samples_per_s: Amount
     step_cycles: Amount
     pace_cycles: Amount | None = None
+    settled: bool = True
     bounds: PeriodBounds
     distance: Amount
     processors: tuple[ProcessorRow, ...]
@@ -241,7 +244,7 @@ class PipelineReport(StrictModel):
 
     @property
     def iteration_cycles(self) -> float:
-        """Cycles per iteration: of the period, else of the middle of the run, else the mean over the run."""
+        """Cycles per iteration: of the period, else the pace, else the mean over the run."""
         if self.period is not None:
             return float(self.period)
         return self.step_cycles if self.pace_cycles is None else self.pace_cycles

@@ -102,6 +102,7 @@ def pipeline_report(schedule: str, sections: Sections) -> PipelineReport:
         step_cycles=per_iteration,
         bounds=bounds,
         pace_cycles=None if period is not None else float(best.pace),
+        settled=best.settled,
         distance=float(best.pace) / bounds.lower_cycles,
         processors=_processors(sections),
         links=_links(sections),
@@ -138,6 +139,7 @@ def _candidate(one: SimulatedProgram, kept: bool) -> CandidateRow:
         makespan_cycles=one.execution.makespan_cycles,
         kept=kept,
         pace_cycles=None if period is not None else float(one.pace),
+        settled=one.settled,
     )
 
 

@@ -61,6 +61,11 @@ def si(value: float, unit: str = "", digits: int = 4) -> str:
     return f"{text} {prefix.symbol}{unit}" if unit else f"{text}{prefix.symbol}"
 
 
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Write how many: ``1 iteration``, ``24 iterations``; a plural that is not with ``s`` is given."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def percent(share: float) -> str:
     """Write a share of 1 in whole per cent; what is there but below 1 % shows as ``<1%``."""
     if 0 < share < 0.01:

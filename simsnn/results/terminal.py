@@ -9,6 +9,8 @@ Proof: ``tests/unit/test_terminal.py``.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +23,7 @@ from simsnn.results.engine_table import CAUSES, engine_notes, engine_table, show
 from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
 from simsnn.results.pipeline_table import period_words, pipeline_lines
-from simsnn.results.prefix import mm2, percent, si
+from simsnn.results.prefix import count, mm2, percent, si
 from simsnn.results.report import Report
 
 SCREEN_LINES = 24
@@ -29,6 +31,9 @@ SCREEN_LINES = 24
 
 EVERY_ROW = 10**9
 """More lines than any report has."""
+
+PAGE_COLUMNS = 120
+"""Characters of a line where standard output is a file or a pipe."""
 
 _FEWEST_ROWS = 12
 _TABLE_FRAME = 4
@@ -75,6 +80,7 @@ def print_report(report: Report, console: Console, lines: int | None = None) -> 
         Lines that the whole may take; more only where warnings and approximations leave less than
         twelve rows. None takes the height of the screen, ``EVERY_ROW`` prints every row.
     """
+    widen(console)
     if lines is None:
         lines = max(SCREEN_LINES, console.height - 1) if console.is_terminal else SCREEN_LINES
     above, below = header(report), footer(report, lines >= EVERY_ROW)
@@ -82,6 +88,12 @@ def print_report(report: Report, console: Console, lines: int | None = None) -> 
     rows = max(_FEWEST_ROWS, lines - taken - _TABLE_FRAME)
     for part in (*above, layer_table(report, rows), *below):
         console.print(part)
+
+
+def widen(console: Console) -> None:
+    """Give standard output that is no terminal at least ``PAGE_COLUMNS``, unless ``COLUMNS`` says how wide it is."""
+    if console.file is sys.stdout and not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = max(console.width, PAGE_COLUMNS)
 
 
 def header(report: Report) -> tuple[Text, ...]:
@@ -121,14 +133,14 @@ def layer_table(report: Report, rows: int) -> Table:
     _column(table, "pass")
     if with_part:
         _column(table, "part", flexible=True)
-    _column(table, "engine", flexible=True)
+    _column(table, "engine" if report.pipeline is None or with_part else "processor", flexible=True)
     for name in ("cycles", "share", "util"):
         _column(table, name, right=True)
     _column(table, "stalls", flexible=True)
     _column(table, "energy", right=True)
     _column(table, "binds")
     for group in groups:
-        table.add_row(*_cells(group, report.totals.total_cycles, with_part))
+        table.add_row(*_cells(group, report.totals.total_cycles, with_part, report.pipeline is not None))
     static = sum(report.static_energy_pj.values())
     blank = [""] * (len(table.columns) - 3)
     table.add_row(_cut("leakage"), *blank, si(static * _PJ, "J"), "")
@@ -139,7 +151,7 @@ def layer_table(report: Report, rows: int) -> Table:
 def _sum_cells(report: Report, with_part: bool) -> list[RenderableType]:
     """Cells of the last row: all tasks, and the energy of the whole step with its leakage."""
     whole = Group(report.tasks, "sum")
-    cells = _cells(whole, report.totals.total_cycles, with_part)
+    cells = _cells(whole, report.totals.total_cycles, with_part, False)
     names: list[RenderableType] = ["sum", "", *([""] if with_part else []), ""]
     energy = whole.energy_pj + sum(report.static_energy_pj.values())
     return [*names, *cells[len(names) : -2], si(energy * _PJ, "J"), ""]
@@ -155,7 +167,7 @@ def fitting_groups(report: Report, rows: int) -> tuple[Grouping, tuple[Group, ..
     return Grouping.HOST, kept if rest is None else (*kept, rest)
 
 
-def _cells(group: Group, total: int, with_part: bool) -> list[RenderableType]:
+def _cells(group: Group, total: int, with_part: bool, pipelined: bool) -> list[RenderableType]:
     guests = [layer for layer in group.layers if layer != group.host]
     folded = len(guests) < len({task.layer for task in group.tasks})
     name = f"{group.host} (+{', '.join(guests)})" if guests and folded else group.host
@@ -164,7 +176,7 @@ def _cells(group: Group, total: int, with_part: bool) -> list[RenderableType]:
         cells.append(_cut(" ".join(group.parts)))
     return [
         *cells,
-        _cut(engine_text(group)),
+        _cut(place_text(group) if pipelined and not with_part else engine_text(group)),
         si(group.cycles),
         percent(group.cycles / total) if total else "",
         percent(group.utilisation),
@@ -182,6 +194,12 @@ def engine_text(group: Group) -> str:
     flows = dict.fromkeys(task.dataflow for task in group.tasks if task.array == arrays[0] and task.dataflow)
     more = f" +{len(arrays) - 1}" if len(arrays) > 1 else ""
     return f"{' '.join((arrays[0], '/'.join(flows))).strip()}{more}"
+
+
+def place_text(group: Group) -> str:
+    """Of a pipelined run the processor of the engine with most cycles, ``core0 +2`` where others took part."""
+    names = list(dict.fromkeys(array.rpartition(".")[0] for array in group.arrays)) or ["-"]
+    return f"{names[0]} +{len(names) - 1}" if len(names) > 1 else names[0]
 
 
 def stall_text(group: Group) -> str:
@@ -207,13 +225,17 @@ def footer(report: Report, every_row: bool = False) -> tuple[RenderableType, ...
 
 def _totals_table(report: Report) -> Table:
     totals, per_epoch = report.totals, report.totals.steps_per_epoch
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    gap = 2 if report.pipeline is None else 1
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
     for name in ("per", "cycles", "time", "energy", ""):
-        table.add_column(name, justify="right" if name in ("cycles", "time", "energy") else "left", no_wrap=True)
+        right = name in ("cycles", "time", "energy")
+        table.add_column(name, justify="right" if right else "left", no_wrap=bool(name))
 
     def add(name: str, cycles: float, energy_pj: float, note: str) -> None:
         seconds = cycles / report.clock_hz
-        table.add_row(name, si(cycles), si(seconds, "s"), si(energy_pj * _PJ, "J"), note)
+        # numbers keep their width: a note is cut, and that of a pipelined run goes on in the next line
+        rest = _cut(note) if report.pipeline is None else Text(note)
+        table.add_row(name, si(cycles), si(seconds, "s"), si(energy_pj * _PJ, "J"), rest)
 
     memory = f"DRAM {si(totals.dram_bytes, 'B', 3)}, peak {si(totals.peak_live_bytes, 'B', 3)}"
     speed = f"{si(totals.samples_per_s, digits=3)} samples/s"
@@ -225,11 +247,11 @@ def _totals_table(report: Report) -> Table:
         run, what = report.pipeline, period_words(report.pipeline)
         batch = totals.samples / run.iterations
         add("run", totals.total_cycles, totals.total_energy_pj, f"{totals.total_cycles:,} cycles, {memory}")
-        add("iteration", iteration, each, f"{run.iterations} in the run; cycles {what}")
+        add("iteration", iteration, each, f"{run.iterations} in the run; {'cycles ' if run.settled else ''}{what}")
         add("sample", iteration / batch, each / batch, f"{si(batch)} in an iteration, {speed}")
     if per_epoch is not None:
-        word = "steps" if report.pipeline is None else "iterations"
-        add("epoch", iteration * per_epoch, each * per_epoch, f"{per_epoch} {word}")
+        word = "step" if report.pipeline is None else "iteration"
+        add("epoch", iteration * per_epoch, each * per_epoch, count(per_epoch, word))
     return table
 
 

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from simsnn.cli import main
 from simsnn.commands.compare import compare_runs, print_comparison
+from simsnn.commands.listing import print_runs, run_rows
 from simsnn.errors import ConfigError
 from simsnn.results.compare import compare, differences, metrics_of
-from simsnn.results.report import Report
+from simsnn.results.report import ActivitySummary, Report
 from simsnn.results.store import CONFIG, REPORT
 from tests.naive.pipeline_reports import GPIPE, PIPEDREAM, SPIKEPIPE, Made, make_pipeline
 from tests.naive.reports import make_report
@@ -44,6 +45,44 @@ def test_numbers_of_a_pipelined_run_are_those_of_its_steady_state() -> None:
     assert found.samples_per_s == report.pipeline.samples_per_s
     assert found.link_bytes == sum(link.bytes for link in report.pipeline.links)
     assert found.weight_versions == max(layer.weight_versions for layer in report.pipeline.layers)
+    rows = report.pipeline.processors
+    assert (found.processor_count, found.settled) == (4, True)
+    assert found.distance == report.pipeline.distance
+    assert found.bubble_share == sum(row.bubble_cycles for row in rows) / 4 / report.pipeline.makespan_cycles
+    assert found.peak_stash_bytes == sum(row.peak_stash_bytes for row in rows)
+    assert found.overhead_share == report.pipeline.overhead.share
+    assert found.link_bytes_per_iteration == found.link_bytes / 48
+
+
+def test_a_guess_is_marked_and_has_no_distance() -> None:
+    report = pipelined(SPIKEPIPE, "a")
+    assert report.pipeline is not None
+    update = {"period_cycles": None, "period_iterations": None, "pace_cycles": 250_000.0}
+    guess, settled = (
+        report.model_copy(update={"pipeline": report.pipeline.model_copy(update={**update, "settled": sure})})
+        for sure in (False, True)
+    )
+    assert metrics_of(guess).distance is None
+    console = Console(file=io.StringIO(), width=100, no_color=True, color_system=None)
+    print_comparison(compare([report, guess, settled], [CONFIGURATION] * 3), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert re.search(r"cycles per iteration +238\.6k +guess 250\.0k  x1\.048 +250\.0k  x1\.048", text)
+    assert re.search(r"over the lower bound +x1\.165 +- +x1\.\d+", text)
+    assert "2 has no exact period: its cycles per iteration are a guess from a short run" in text
+    assert "3 has no exact period: its cycles per iteration are those once settled" in text
+
+
+def test_activity_none_is_not_called_real(tmp_path: Path) -> None:
+    none = PLAIN.model_copy(update={"activity": ActivitySummary(kind="none", synthetic=False)})
+    console = Console(file=io.StringIO(), width=100, no_color=True, color_system=None)
+    print_comparison(compare([PLAIN, none], [CONFIGURATION] * 2), console)
+    stored(tmp_path, none, CONFIGURATION, 1)
+    print_runs(run_rows(tmp_path), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "level event, schedule layer_by_layer, activity none" in text
+    assert "activity none is held against real activity" in text
+    assert re.search(r"quickstart +event +none ", text)
+    assert "processors" not in text
 
 
 def test_ratios_are_to_the_first_run() -> None:

@@ -12,6 +12,7 @@ from simsnn.results.engine_summary import engine_summaries
 from simsnn.results.engine_table import engine_notes, engine_table, shows_engines
 from simsnn.results.report import Report
 from simsnn.results.terminal import print_report
+from tests.naive.pipeline_reports import PIPEDREAM, make_pipeline
 from tests.naive.reports import make_report
 
 
@@ -44,6 +45,25 @@ def test_two_dense_engines_need_no_table_of_their_own() -> None:
     report = make_report()
     assert not shows_engines(report)
     assert "stalled by" not in text_of(report)
+
+
+def test_engines_of_a_pipeline_are_in_order_of_their_processors() -> None:
+    report = make_report().model_copy(update={"pipeline": make_pipeline(PIPEDREAM)})
+    names = ["core2.array10", "core2.array2", "core0.vector0", "core0.array0"]
+    rows = [
+        task.model_copy(update={"array": names[number % 4], "engine": names[number % 4][6:11]})
+        for number, task in enumerate(report.tasks)
+    ]
+    first = rows[0].model_copy(update={"energy_pj": {"core2.memory": 3.0, "pe": 1.0}})
+    alone = [row for row in rows[1:] if row.array != first.array]
+    report = report.model_copy(update={"tasks": (first, *alone), "area": ()})
+    engines = engine_summaries(report)
+    assert [engine.name for engine in engines] == ["core0.array0", "core0.vector0", "core2.array2", "core2.array10"]
+    assert sum(len(engine.tasks) for engine in engines) == len(report.tasks)
+    headings = [column.header for column in engine_table(report).columns]
+    assert headings == ["engine", "busy", "idle", "stalled", "stalled by", "energy", "most energy in"]
+    assert "memory 75% pe 25%" in text_of(report)
+    assert "core2.memory" not in text_of(report)
 
 
 def test_a_lut_engine_says_what_its_tables_saved() -> None:

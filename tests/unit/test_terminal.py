@@ -110,6 +110,20 @@ def test_a_narrow_console_still_holds_every_line() -> None:
     assert max(map(len, printed(QUICK, 44))) <= 44
 
 
+@pytest.mark.parametrize(("columns", "wider"), [(None, True), ("80", False)])
+def test_a_file_gets_wider_lines_than_the_smallest_screen(
+    monkeypatch: pytest.MonkeyPatch, columns: str | None, wider: bool
+) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr("sys.stdout", file)
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    print_report(QUICK, Console(file=file, no_color=True, color_system=None))
+    assert (max(map(len, file.getvalue().splitlines())) > 80) == wider
+
+
 def test_all_rows_when_no_limit_is_given() -> None:
     lines = printed(QUICK, 100, EVERY_ROW)
     parts = [line.split()[2] for line in lines if re.match(r"(conv|pool|fc)", line)]
