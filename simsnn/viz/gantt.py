@@ -27,6 +27,7 @@ from simsnn.viz.gantt_rows import (
     Window,
     default_window,
     draw_rows,
+    middle_start,
     row_labels,
     rows_inches,
     steady_start,
@@ -112,9 +113,10 @@ def pipeline_figure(report: Report, links: tuple[LinkActivity, ...] = (), window
 
 @style()
 def schedules_figure(title: str, subtitle: str, footer: str, charts: tuple[Chart, ...]) -> Figure:
-    """Draw a steady stretch of several schedules on one scale, as long as the longest period, first on top.
+    """Draw a stretch from the middle of several schedules on one scale, as long as the longest period, first on top.
 
-    Times count from the start of a period; a schedule faster than the slowest shows more than one.
+    Times count from the start of a period, or of an iteration where a run shows none (two iterations then); a
+    schedule faster than the slowest shows more than one.
     """
     span = max(_stretch(chart.pipeline) for chart in charts)
     scale, handles = Scale.of(span, "cycles"), _legend(False)
@@ -128,7 +130,8 @@ def schedules_figure(title: str, subtitle: str, footer: str, charts: tuple[Chart
     for chart, rows in zip(charts, heights, strict=True):
         top -= _CHART_INCHES + rows
         axes = figure.add_axes((left / WIDTH_INCHES, top / height, 0.98 - left / WIDTH_INCHES, rows / height))
-        start = steady_start(chart.pipeline) or 0
+        start = steady_start(chart.pipeline)
+        start = middle_start(chart.pipeline) if start is None else start
         window = Window(start, start + span, start)
         draw_rows(axes, chart.pipeline, window, scale)
         _time_axis(axes, window, scale, "time from the start of a period" if chart is charts[-1] else "")
@@ -154,8 +157,10 @@ def _caption(figure: Figure, texts: tuple[str, str, str], height: float) -> None
 
 
 def _stretch(pipeline: PipelineReport) -> int:
-    """One period, or the whole run."""
-    return pipeline.period_cycles if pipeline.period_cycles is not None else pipeline.makespan_cycles
+    """One period; two iterations where there is none."""
+    if pipeline.period_cycles is not None:
+        return pipeline.period_cycles
+    return min(pipeline.makespan_cycles, round(2 * pipeline.iteration_cycles))
 
 
 def _what(pipeline: PipelineReport, window: Window | None) -> str:
@@ -191,7 +196,7 @@ def _time_axis(axes: Axes, window: Window, scale: Scale, label: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
     axes.tick_params(axis="x", labelbottom=bool(label))
     if label:
-        axes.set_xlabel(f"{label} ({scale.unit}); {_HINT}; {_SHARES}")
+        axes.set_xlabel(f"{label} ({scale.unit}); {_HINT}; {_SHARES}", size=7, loc="right")
 
 
 def _legend(links: bool) -> list[Patch]:

@@ -14,7 +14,6 @@ from matplotlib.colors import to_hex, to_rgb
 
 from simsnn.results.pipeline_report import JobRow, PipelineReport
 from simsnn.results.prefix import percent
-from simsnn.viz.bars import fits
 from simsnn.viz.style import INK, PASS_COLOURS, Scale, shortened
 
 SHADES = (0.0, 0.3, 0.52)
@@ -30,6 +29,9 @@ _MOST_LABELS = 1_500
 _ROW_INCHES, _CLOSE_ROW_INCHES, _MANY, _HEAD_ROWS = 0.27, 0.13, 20, 0.6
 _HEIGHT, _POINTS, _FINEST = 0.84, 5.2, 600
 _DARK = 0.52
+_PAD = 1.5
+_ADVANCE = {" ": 0.32, ".": 0.32, "W": 0.99, "B": 0.69, "U": 0.73, "m": 0.98, "w": 0.82}
+"""Widths of characters in em; all others are taken to be as wide as a digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,13 @@ def steady_start(pipeline: PipelineReport) -> int | None:
         ),
         default=None,
     )
+
+
+def middle_start(pipeline: PipelineReport) -> int:
+    """Start of the first layer's F that is nearest to the middle of the run; 0 without jobs."""
+    first, middle = pipeline.layers[0].name, pipeline.makespan_cycles // 2
+    starts = [j.start_cycle for j in pipeline.jobs if j.layer == first and j.pass_ == "F" and not j.micro_batch]
+    return min(starts, key=lambda start: abs(start - middle), default=0)
 
 
 def _not_repeated(pipeline: PipelineReport) -> list[int]:
@@ -127,7 +136,7 @@ def draw_rows(axes: Axes, pipeline: PipelineReport, window: Window, scale: Scale
     for row in range(len(labels)):
         jobs = _jobs_of(pipeline, row, window)
         _draw_bubbles(axes, gaps(jobs, window, last), row, window, scale)
-        _draw_jobs(axes, jobs, row, window, scale)
+        _draw_jobs(axes, jobs, row, len(labels), window, scale)
     _draw_boundaries(axes, pipeline, window, scale, len(labels))
     axes.set_ylim(len(labels) - 0.5, -0.5 - _HEAD_ROWS)
     axes.set_yticks(range(len(labels)), labels)
@@ -163,7 +172,7 @@ def _draw_bubbles(axes: Axes, spans: tuple[tuple[int, int], ...], row: int, wind
     )
 
 
-def _draw_jobs(axes: Axes, jobs: tuple[JobRow, ...], row: int, window: Window, scale: Scale) -> None:
+def _draw_jobs(axes: Axes, jobs: tuple[JobRow, ...], row: int, rows: int, window: Window, scale: Scale) -> None:
     """Later jobs are drawn over earlier ones; white lines part what is wide."""
     spans = [window.clip(job.start_cycle, job.end_cycle) for job in jobs]
     axes.broken_barh(
@@ -173,12 +182,24 @@ def _draw_jobs(axes: Axes, jobs: tuple[JobRow, ...], row: int, window: Window, s
         edgecolors=["white" if end - start > window.cycles / 300 else "none" for start, end in spans],
         linewidth=0.5,
     )
+    point = axes.figure.dpi / 72
+    room = axes.bbox.width / point / window.cycles
+    upright = axes.bbox.height / point * _HEIGHT / (rows + _HEAD_ROWS)
     for number, job in enumerate(jobs[:_MOST_LABELS]):
         start, end = seen(spans, number)
-        text = _label(job, end - start, window)
-        middle = ((start + end) / 2 - window.origin) / scale.factor
+        text, turned = label(job, (end - start) * room, upright)
         if text:
-            axes.text(middle, row, text, size=_POINTS, color=_ink(shade(job)), ha="center", va="center", clip_on=True)
+            axes.text(
+                ((start + end) / 2 - window.origin) / scale.factor,
+                row,
+                text,
+                size=_POINTS,
+                color=_ink(shade(job)),
+                ha="center",
+                va="center",
+                rotation=90 if turned else 0,
+                clip_on=True,
+            )
 
 
 def seen(spans: list[tuple[int, int]], number: int) -> tuple[int, int]:
@@ -200,13 +221,24 @@ def _length(span: tuple[int, int]) -> int:
     return span[1] - span[0]
 
 
-def _label(job: JobRow, cycles: int, window: Window) -> str:
-    """Layer, pass, iteration and micro-batch where that fits, or as much of it as does."""
+def label(job: JobRow, width_points: float, height_points: float) -> tuple[str, bool]:
+    """What a bar says and whether it is turned: layer, pass, iteration and micro-batch, or as much as fits.
+
+    Pass and iteration stand upright where they do not fit side by side, before the pass is left out.
+    """
     number = f"{job.iteration}" if not job.micro_batch else f"{job.iteration}.{job.micro_batch}"
-    for text in (f"{job.layer} {job.pass_} {number}", f"{job.pass_}{number}", number):
-        if fits(cycles, window.cycles, text, _POINTS):
-            return text
-    return ""
+    short = f"{job.pass_}{number}"
+    for text in (f"{job.layer} {job.pass_} {number}", short):
+        if text_points(text) <= width_points:
+            return text, False
+    if width_points > _POINTS + _PAD and text_points(short) <= height_points:
+        return short, True
+    return (number, False) if text_points(number) <= width_points else ("", False)
+
+
+def text_points(text: str) -> float:
+    """Width of a label with a little room at its sides."""
+    return _POINTS * sum(_ADVANCE.get(character, 0.64) for character in text) + _PAD
 
 
 def shade(job: JobRow) -> str:
