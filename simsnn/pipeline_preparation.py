@@ -28,7 +28,7 @@ from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.schedule.periodic import NoLinks
 from simsnn.schedule.program import MessageCosts, PipelineProgram, PipelineSchedule, Weights
 from simsnn.schedule.step_graph import StepGraph
-from simsnn.schedule.validity import check_program
+from simsnn.schedule.validity import MemoryPlace, check_program
 from simsnn.workload.network import Network
 from simsnn.workload.step_tensors import Stash
 from simsnn.workload.training_step import micro_batches
@@ -101,18 +101,42 @@ def prepare_pipeline(experiment: ExperimentConfig, known: tuple[MappedStep, ...]
 def _that_fit(
     step: StepGraph, schedule: PipelineSchedule, processors: Processors
 ) -> tuple[tuple[PipelineProgram, ...], tuple[str, ...]]:
-    """Programs that fit the memories, and why the others do not; if none does, the last one's numbers are raised."""
-    messages, fitting, dropped = message_costs(processors), list[PipelineProgram](), list[str]()
-    offered = schedule.programs(step, messages)
-    for program in offered:
+    """Programs that fit the memories, and why the others do not; if none does, what lacks least is raised."""
+    messages, fitting, refused = message_costs(processors), list[PipelineProgram](), list[CapacityError]()
+    dropped, places = list[str](), memory_places(processors)
+    for program in _offered(step, schedule, processors):
         try:
-            check_program(step, program, processors.capacity_bytes, messages)
+            check_program(step, program, processors.capacity_bytes, messages, places)
             fitting.append(program)
         except CapacityError as error:
-            if program is offered[-1] and not fitting:
-                raise
+            refused.append(error)
             dropped.append(f"program {program.name!r} is left out, its memory does not suffice: {error}")
+    if not fitting:
+        raise least_short(refused)
     return tuple(fitting), tuple(dropped)
+
+
+def _offered(step: StepGraph, schedule: PipelineSchedule, processors: Processors) -> tuple[PipelineProgram, ...]:
+    """What the schedule offers; too many processors of one group are the fault of its count."""
+    try:
+        return schedule.programs(step, message_costs(processors))
+    except ConfigError as error:
+        if error.where.path != "hardware.processors" or len(processors.machines) > 1:
+            raise
+        raise error.located(Where("hardware.processors.0.count")) from None
+
+
+def least_short(refused: list[CapacityError]) -> CapacityError:
+    """Of several refusals that with the least to do: the first that lacks least."""
+    return min(refused, key=lambda error: error.demand - error.bound)
+
+
+def memory_places(processors: Processors) -> tuple[MemoryPlace, ...]:
+    """Per processor: its name, and where the size of its memory stands in the file."""
+    return tuple(
+        MemoryPlace(name, f"hardware.processors.{group}.memory.size")
+        for name, group in zip(processors.names, processors.group, strict=True)
+    )
 
 
 def pipeline_schedule(experiment: ExperimentConfig) -> PipelineSchedule:

@@ -14,7 +14,14 @@ from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.pipeline_graph import PipelineGraph, pipeline_graph
 from simsnn.mapping.pipeline_step import GroupTasks, unwritten
 from simsnn.mapping.processors import Processors
-from simsnn.pipeline_preparation import PreparedPipeline, group_tasks, message_costs, pipeline_schedule
+from simsnn.pipeline_preparation import (
+    PreparedPipeline,
+    group_tasks,
+    least_short,
+    memory_places,
+    message_costs,
+    pipeline_schedule,
+)
 from simsnn.preparation import (
     MappedStep,
     assumptions,
@@ -116,16 +123,20 @@ def _that_held(
     prepared: PreparedPipeline, simulated: tuple[SimulatedProgram, ...]
 ) -> tuple[tuple[SimulatedProgram, ...], tuple[str, ...]]:
     """Programs that fitted the memories while they ran, and why the others did not."""
-    processors, fitting, dropped = prepared.processors, list[SimulatedProgram](), list[str]()
+    processors, places = prepared.processors, memory_places(prepared.processors)
+    fitting, refused, dropped = list[SimulatedProgram](), list[CapacityError](), list[str]()
     for one in simulated:
         uses = memory_use(prepared.step, one.program, one.replay, message_costs(processors))
         try:
-            check_capacity(one.program, uses, processors.capacity_bytes)
+            check_capacity(one.program, uses, processors.capacity_bytes, places, ran=True)
             fitting.append(one)
         except CapacityError as error:
-            if one.program is prepared.trained or (one is simulated[-1] and not fitting):
+            if one.program is prepared.trained:
                 raise
+            refused.append(error)
             dropped.append(f"program {one.program.name!r} is left out, as it ran its memory did not suffice: {error}")
+    if not fitting:
+        raise least_short(refused)
     return tuple(fitting), tuple(dropped)
 
 

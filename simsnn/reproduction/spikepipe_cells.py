@@ -179,7 +179,7 @@ def _prepared(
         try:
             found = prepare_pipeline(experiment, parts)
         except ConfigError as error:
-            if error.where.path != "hardware.processors":
+            if not error.where.path.startswith("hardware.processors"):
                 raise
             return None
         wanted = fewest + 2 * max(max(program.offsets or (0,)) for program in found.programs)

@@ -16,6 +16,7 @@ A program that breaks 1 to 5 is a bug of its schedule (ScheduleError), one that 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from simsnn.errors import CapacityError, Where
 from simsnn.schedule.memory_use import MemoryUse, memory_use
@@ -27,6 +28,27 @@ from simsnn.schedule.step_graph import StepGraph
 __all__ = ["MemoryUse", "check_capacity", "check_program", "memory_use"]
 
 KIB = 1024
+SPARE = 8
+"""A run overlaps tasks that the replay has one after the other: what is advised before one has 1/8 on top."""
+
+CONTIGUOUS = ("gpipe", "one_f_one_b", "pipedream")
+"""Schedules that take at most as many processors as there are layers with weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlace:
+    """A processor's local memory in the words of the hardware file.
+
+    Parameters
+    ----------
+    processor : str
+        Name of the processor.
+    path : str
+        Dotted path of the size of its memory; equal processors share one.
+    """
+
+    processor: str
+    path: str
 
 
 def check_program(
@@ -34,6 +56,7 @@ def check_program(
     program: PipelineProgram,
     capacity_bytes: tuple[int | None, ...] = (),
     messages: MessageCosts | None = None,
+    places: tuple[MemoryPlace, ...] = (),
 ) -> Replay:
     """Check everything that the module head lists.
 
@@ -45,6 +68,8 @@ def check_program(
         Size of the local memories; None or nothing: not limited.
     messages : MessageCosts or None
         Links; without, messages take no time.
+    places : tuple of MemoryPlace, per processor
+        What messages call the memories; by their numbers if left out.
 
     Returns
     -------
@@ -65,7 +90,7 @@ def check_program(
     _check_offsets(program)
     _check_balance(step, program, found)
     if any(size is not None for size in capacity_bytes):
-        check_capacity(program, memory_use(step, program, found, messages), capacity_bytes)
+        check_capacity(program, memory_use(step, program, found, messages), capacity_bytes, places)
     return found
 
 
@@ -180,47 +205,81 @@ def _by_time(program: PipelineProgram, found: Replay) -> list[Job]:
 
 
 def check_capacity(
-    program: PipelineProgram, uses: tuple[MemoryUse, ...], capacity_bytes: tuple[int | None, ...]
+    program: PipelineProgram,
+    uses: tuple[MemoryUse, ...],
+    capacity_bytes: tuple[int | None, ...],
+    places: tuple[MemoryPlace, ...] = (),
+    *,
+    ran: bool = False,
 ) -> None:
     """Refuse a program that holds more than a local memory has.
+
+    Parameters
+    ----------
+    program, uses, capacity_bytes : PipelineProgram, tuple of MemoryUse, tuple of int or None
+        What runs, what every processor holds, what it can hold.
+    places : tuple of MemoryPlace, per processor
+        What messages call the memories; by their numbers if left out.
+    ran : bool
+        Whether the uses are those of a run, hence exact, or of a replay, which a run may exceed.
 
     Raises
     ------
     CapacityError
-        Naming what is held, the capacity and what would fit.
+        For the processor that lacks most: what is held, the capacity and what would fit.
     """
-    for processor, (use, size) in enumerate(zip(uses, capacity_bytes, strict=True)):
-        if size is not None and use.peak_bytes > size:
-            raise CapacityError(
-                f"local memory of processor {processor} in program {program.name!r}: weights {use.weight_bytes:,} B,"
-                f" older versions up to {use.version_bytes:,} B, optimizer {use.optimizer_bytes:,} B, weight gradients"
-                f" up to {use.gradient_bytes:,} B, stash up to {use.stash_bytes:,} B",
-                demand=use.peak_bytes,
-                bound=size,
-                unit="B",
-                levers=_levers(program, use, size),
-                where=Where("hardware.processors"),
-            )
+    called = places or tuple(MemoryPlace(f"processor {p}", "hardware.processors") for p in range(len(uses)))
+    short = [
+        (use.peak_bytes - size, -p, size)
+        for p, (use, size) in enumerate(zip(uses, capacity_bytes, strict=True))
+        if size is not None and use.peak_bytes > size
+    ]
+    if not short:
+        return
+    _, last, size = max(short)
+    use, place = uses[-last], called[-last]
+    needs: dict[str, int] = {}
+    for _, other, _ in sorted(short, reverse=True):
+        path = called[-other].path
+        needs[path] = max(needs.get(path, 0), uses[-other].peak_bytes)
+    raise CapacityError(
+        f"local memory of {place.processor} in program {program.name!r}: weights {use.weight_bytes:,} B,"
+        f" older versions up to {use.version_bytes:,} B, optimizer {use.optimizer_bytes:,} B, weight gradients"
+        f" up to {use.gradient_bytes:,} B, stash up to {use.stash_bytes:,} B",
+        demand=use.peak_bytes,
+        bound=size,
+        unit="B",
+        levers=(*(_size(path, peak, ran) for path, peak in needs.items()), *_levers(program, use, -last, size)),
+        where=Where(place.path),
+    )
 
 
-def _levers(program: PipelineProgram, use: MemoryUse, size: int) -> tuple[str, ...]:
-    found = [f"memory.size: {-(-use.peak_bytes // KIB)} KiB"]
+def _size(path: str, peak: int, ran: bool) -> str:
+    """The size that holds all processors of a group; before a run with something to spare."""
+    key = path if path.endswith("size") else "memory.size"
+    least = -(-peak // KIB)
+    if ran:
+        return f"{key}: {least} KiB"
+    return (
+        f"{key}: {least + -(-least // SPARE)} KiB (at least {least} KiB by the schedule; a run holds somewhat more"
+        " where tasks overlap)"
+    )
+
+
+def _levers(program: PipelineProgram, use: MemoryUse, processor: int, size: int) -> tuple[str, ...]:
+    """What else lowers the peak, where the schedule leaves room for it; none is promised to be enough."""
+    found, layers = list[str](), len(program.staleness)
     copies, versions = max(use.stash_copies, default=0), max(use.weight_versions, default=0)
-    if copies > 1:
-        fit = _copies_that_fit(use, copies, versions, size)
-        if 0 < fit < copies:
-            found.append(f"about {fit} instead of {copies} micro-batches in flight")
-        if program.name != "one_f_one_b":
-            kept = "fewer micro-batches" if versions < 2 else "fewer micro-batches and one version of the weights"
-            found.append(f"schedule.kind one_f_one_b, which keeps {kept}")
+    flushed = min(program.processors - processor, program.micro_batches)
+    fewer = copies > (flushed if program.micro_batches > 1 else 1)
+    if program.name != "one_f_one_b" and fewer and program.processors <= layers:
+        kept = "fewer micro-batches" if versions < 2 else "fewer micro-batches and one version of the weights"
+        found.append(f"schedule.kind one_f_one_b, which keeps {kept}")
     if use.weight_bytes + use.optimizer_bytes + use.gradient_bytes < size:
         found.append("a smaller workload.batch")
-    return (*found, "more processors, so that each holds fewer layers")
-
-
-def _copies_that_fit(use: MemoryUse, copies: int, versions: int, size: int) -> int:
-    """Micro-batches in flight that the memory would take, each with its share of stash and old weights."""
-    each = -(-use.stash_bytes // copies)
-    if versions > 1:
-        each += -(-use.version_bytes // (versions - 1))
-    return (size - use.weight_bytes - use.optimizer_bytes - use.gradient_bytes) // max(1, each)
+    if program.name == "sequential":
+        if layers > 1:
+            found.append("a schedule.kind that deals layers out to several processors, such as one_f_one_b")
+    elif program.processors < (layers if program.name in CONTIGUOUS else 3 * layers):
+        found.append("more processors, so that each holds fewer layers")
+    return tuple(found)

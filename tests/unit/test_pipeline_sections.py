@@ -179,8 +179,18 @@ def test_memory_that_does_not_suffice_is_refused_with_what_would(kind: str) -> N
         prepare_pipeline(sized(kind, f"{needed - 1} B"))
     error = caught.value
     assert (error.demand, error.bound, error.unit) == (needed, needed - 1, "B")
-    assert any(lever.startswith("memory.size") for lever in error.levers)
-    assert error.where.path == "hardware.processors"
+    assert error.levers[0].startswith("hardware.processors.0.memory.size: ")
+    assert error.where.path == "hardware.processors.0.memory.size"
+    assert "local memory of core" in error.message
+
+
+@pytest.mark.parametrize("kind", ["sequential", "one_f_one_b", "spikepipe"])
+def test_the_advised_memory_size_is_enough_for_the_run(kind: str) -> None:
+    with pytest.raises(CapacityError) as caught:
+        prepare_pipeline(sized(kind, "4 KiB"))
+    advised = caught.value.levers[0].removeprefix("hardware.processors.0.memory.size: ").split(" (")[0]
+    run = prepare_pipeline(sized(kind, advised))
+    assert run_pipeline(run, resolve_activity(run.experiment, run.network, None)).report.pipeline is not None
 
 
 def test_a_run_that_holds_more_than_its_replay_is_refused_too() -> None:

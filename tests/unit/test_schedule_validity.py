@@ -15,8 +15,9 @@ from simsnn.schedule.periodic import NoLinks
 from simsnn.schedule.pipedream import PipeDream
 from simsnn.schedule.program import Job, PipelineProgram
 from simsnn.schedule.replay import ScheduleError, replay
+from simsnn.schedule.sequential import Sequential
 from simsnn.schedule.step_graph import StepGraph
-from simsnn.schedule.validity import _check_balance, check_program
+from simsnn.schedule.validity import MemoryPlace, _check_balance, check_capacity, check_program
 from simsnn.workload.operation import Pass
 from tests.naive.step_graphs import equal_stages, step_graph
 
@@ -49,13 +50,42 @@ def test_a_stash_that_does_not_fit_says_what_would() -> None:
     with pytest.raises(CapacityError) as refusal:
         check_program(step, program, fits)
     levers = refusal.value.levers
-    assert levers[0] == f"memory.size: {-(-refusal.value.demand // 1024)} KiB"
+    least = -(-refusal.value.demand // 1024)
+    assert levers[0].startswith(f"memory.size: {least + 1} KiB (at least {least} KiB by the schedule;")
     assert "schedule.kind one_f_one_b, which keeps fewer micro-batches" in levers
     assert "a smaller workload.batch" in levers
     # the advice is sound
     check_program(step, advised, fits)
-    # processor 0: 900 of 1,250 bytes are left beside weights, their gradient and state; 200 are taken by each
-    assert "about 4 instead of 6 micro-batches in flight" in levers
+    # one processor per layer: there are no more to deal out
+    assert not any("more processors" in lever for lever in levers)
+
+
+def test_a_run_is_told_exact_sizes_for_every_group_that_lacks_memory() -> None:
+    step = equal_stages(3, 3, 5, 4, 1)
+    (program,) = GPipe(iterations=2, micro_batches=6).programs(step, NoLinks())
+    uses = memory_use(step, program, replay(step, program, NoLinks()))
+    uses = tuple(replace(use, peak_bytes=size) for use, size in zip(uses, (5000, 9000, 3000), strict=True))
+    places = tuple(
+        MemoryPlace(name, f"hardware.processors.{n}.memory.size") for name, n in (("a0", 0), ("a1", 0), ("b0", 1))
+    )
+    with pytest.raises(CapacityError, match="local memory of a1 ") as refusal:
+        check_capacity(program, uses, (2048, 2048, 2048), places, ran=True)
+    assert refusal.value.where.path == "hardware.processors.0.memory.size"
+    assert (refusal.value.demand, refusal.value.bound) == (9000, 2048)
+    assert refusal.value.levers[:2] == (
+        "hardware.processors.0.memory.size: 9 KiB",
+        "hardware.processors.1.memory.size: 3 KiB",
+    )
+    check_capacity(program, uses, (9 * 1024, 9 * 1024, 3 * 1024), places, ran=True)
+
+
+def test_sequential_is_not_told_to_use_more_processors() -> None:
+    step = equal_stages(3, 3, 5, 4, 1)
+    (program,) = Sequential(iterations=2).programs(step, NoLinks())
+    with pytest.raises(CapacityError) as refusal:
+        check_program(step, program, (10, None, None))
+    assert not any("more processors" in lever for lever in refusal.value.levers)
+    assert any("deals layers out" in lever for lever in refusal.value.levers)
 
 
 def test_old_versions_of_weights_count() -> None:
