@@ -99,14 +99,21 @@ class Interconnect:
         Directed channels: by component, then as the topology numbers them.
     components : tuple
         How the channels belong together; made by :meth:`of`.
+    place : str
+        Where in the hardware file it stands who is joined.
     """
 
     def __init__(
-        self, processors: tuple[str, ...], links: tuple[Link, ...], components: tuple[_Component, ...]
+        self,
+        processors: tuple[str, ...],
+        links: tuple[Link, ...],
+        components: tuple[_Component, ...],
+        place: str = "hardware.links",
     ) -> None:
         self.processors = processors
         self.links = links
         self._components = components
+        self._place = place
         self._multicast = tuple(link.multicast for link in links)
         # Per source: the way to every processor that it reaches, found when first asked for.
         self._ways: list[tuple[tuple[int, ...] | None, ...] | None] = [None] * len(processors)
@@ -129,17 +136,21 @@ class Interconnect:
         Raises
         ------
         ConfigError
-            For an end that is no processor, a component with fewer than two ends, a mesh that is not full, a
+            For an end that is no processor, a component that lists fewer than two ends, a mesh that is not full, a
             packet or a latency of too many cycles; at ``hardware.links.N.key``.
         """
         channels: list[Link] = []
         components: list[_Component] = []
         for number, config in enumerate(links):
             ends = _ends(number, config, processors)
+            if len(ends) < 2:  # it would join all processors, and there is one: nothing to join
+                components.append(_Component(Bus(()), (), len(channels)))
+                continue
             topology = _topology(number, config, tuple(processors[end] for end in ends))
             components.append(_Component(topology, ends, len(channels)))
             channels += _channels(number, config, topology, clock_hz)
-        return cls(processors, tuple(channels), tuple(components))
+        place = "hardware.links.0.ends" if len(links) == 1 and links[0].ends else "hardware.links"
+        return cls(processors, tuple(channels), tuple(components), place)
 
     def way(self, source: int, destination: int) -> tuple[int, ...]:
         """Channels from a processor to another, in order; none to itself.
@@ -285,7 +296,7 @@ class Interconnect:
         reach = (f"{self.processors[end]} reaches {self._names(self.reached(end))}" for end in (source, destination))
         return ConfigError(
             f"no link leads from {ends[0]} to {ends[1]}: {'; '.join(reach)}",
-            where=Where("hardware.links"),
+            where=Where(self._place),
             value=f"{ends[0]} to {ends[1]}",
             remedy=f"add a point_to_point link with ends: [{', '.join(ends)}], or list both as ends of one link",
         )
@@ -308,7 +319,7 @@ def _ends(number: int, config: LinkConfig, processors: tuple[str, ...]) -> tuple
                 nearest=nearest(end, processors),
             )
     ends = tuple(processors.index(end) for end in config.ends) or tuple(range(len(processors)))
-    if len(ends) < 2:
+    if len(ends) < 2 and config.ends:
         raise ConfigError(
             f"link {config.name} joins {len(ends)} processor",
             where=where,

@@ -165,6 +165,10 @@ def test_an_unreachable_processor_is_refused_with_what_either_end_reaches() -> N
         net.check_reachable([(0, 1), (1, 4)])
     assert caught.value.message == "no link leads from p1 to p4: p1 reaches p0, p2; p4 reaches p3"
     assert "ends: [p1, p4]" in caught.value.remedy
+    assert caught.value.where.path == "hardware.links"
+    with pytest.raises(ConfigError) as caught:
+        joined(3, component(ends=("p0", "p1"))).check_reachable([(0, 2)])
+    assert caught.value.where.path == "hardware.links.0.ends"
     with pytest.raises(ConfigError, match="p0 reaches no other processor"):
         joined(2).check_reachable([(0, 1)])
 
@@ -180,6 +184,15 @@ def test_rates_and_latencies_beyond_any_sense_are_refused(others: dict[str, obje
     with pytest.raises(ConfigError, match="cycles, more than") as caught:
         joined(2, component(**others))
     assert caught.value.where.path == path
+
+
+@pytest.mark.parametrize("kind", ["point_to_point", "bus", "ring", "mesh", "crossbar"])
+def test_a_component_that_joins_all_is_empty_on_a_machine_of_one_processor(kind: str) -> None:
+    alone = joined(1, component(kind=kind), component("b"))
+    assert alone.links == ()
+    assert alone.reached(0) == ()
+    with pytest.raises(ConfigError, match="joins 1 processor"):
+        joined(1, component(kind="bus", ends=("p0",)))
 
 
 def test_a_component_of_one_end_and_a_point_to_point_link_of_three_are_refused() -> None:
