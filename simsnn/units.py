@@ -93,7 +93,7 @@ def _registry() -> pint.UnitRegistry[float]:
     return registry
 
 
-def parse_quantity(text: object, dimension: Dimension) -> Fraction:
+def parse_quantity(text: object, dimension: Dimension, also: Dimension | None = None) -> Fraction:
     """Read a quantity with its unit, exactly.
 
     Parameters
@@ -102,6 +102,8 @@ def parse_quantity(text: object, dimension: Dimension) -> Fraction:
         What YAML held; only a string such as ``"32 KiB"`` is accepted.
     dimension : Dimension
         What is measured, which fixes the units that are allowed.
+    also : Dimension or None
+        What the caller reads in the same place: its units are named too in an error, first for a bare number.
 
     Returns
     -------
@@ -113,18 +115,29 @@ def parse_quantity(text: object, dimension: Dimension) -> Fraction:
     QuantityError
         For a bare number, an unknown unit, or a unit of another dimension.
     """
-    allowed = dimension.accepted
+    allowed = dimension.accepted + (also.accepted if also else ())
     if not isinstance(text, str):
-        raise QuantityError(f"{text!r} has no unit", allowed=allowed, nearest=f"{text} {allowed[0]}")
+        raise QuantityError(f"{text!r} has no unit", allowed=allowed, nearest=f"{text} {(also or dimension).unit}")
     match = _QUANTITY.match(text)
     if match is None:
         raise QuantityError(f"{text!r} is not a number with a unit", allowed=allowed, nearest=None)
     number, unit = match.groups()
-    if unit not in allowed:
-        close = difflib.get_close_matches(unit, allowed, n=1, cutoff=0.3)
-        nearest = f"{number} {close[0]}" if close else None
+    if unit not in dimension.accepted:
+        close = _closest(unit, allowed)
+        nearest = f"{number} {close}" if close else None
         raise QuantityError(f"unit {unit!r} is not allowed here", allowed=allowed, nearest=nearest)
     return Fraction(number) * _factor(unit, dimension.unit)
+
+
+def _closest(unit: str, allowed: tuple[str, ...]) -> str | None:
+    """The unit that was probably meant: alike as it is written and apart from upper and lower case."""
+
+    def alike(other: str) -> tuple[float, float]:
+        folded = difflib.SequenceMatcher(None, unit.casefold(), other.casefold()).ratio()
+        return folded + difflib.SequenceMatcher(None, unit, other).ratio(), folded
+
+    best = max(allowed, key=alike)
+    return best if alike(best)[1] >= 0.3 else None
 
 
 @cache

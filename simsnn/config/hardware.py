@@ -137,6 +137,27 @@ class HardwareConfig(StrictModel):
     dram: FixedRateDramConfig
     links: tuple[LinkConfig, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _either_parts_or_processors(cls, data: Any) -> Any:
+        """What stands in the wrong place is said before it is read: as written it may look like anything."""
+        if not isinstance(data, dict):
+            return data
+        parts = [key for key in ("arrays", "vector_units", "srams") if data.get(key)]
+        if parts and data.get("processors"):
+            raise PydanticCustomError(
+                "refused",
+                "arrays, vector_units and srams of a machine with processors stand inside processors",
+                {"at": parts[0], "remedy": f"write hardware.processors.0.{parts[0]} for those of the first group"},
+            )
+        if not parts and "processors" in data and not data["processors"]:
+            raise PydanticCustomError(
+                "refused",
+                "the list of processors is empty, and the machine has no arrays, vector_units and srams of its own",
+                {"at": "processors", "remedy": "list at least one group of processors"},
+            )
+        return data
+
     @model_validator(mode="after")
     def _parts_make_sense(self) -> HardwareConfig:
         if self.processors:
@@ -150,8 +171,6 @@ class HardwareConfig(StrictModel):
         return self
 
     def _check_processors(self) -> None:
-        if self.arrays or self.vector_units or self.srams:
-            raise ValueError("arrays, vector_units and srams of a machine with processors stand inside processors")
         names = [*self.processor_names, *(link.name for link in self.links), self.dram.name]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -53,10 +53,12 @@ class StrictModel(BaseModel):
         return data
 
 
-def _reader(dimension: Dimension, *, whole: bool, positive: bool) -> Callable[[Any], Any]:
+def _reader(
+    dimension: Dimension, *, whole: bool, positive: bool, also: Dimension | None = None
+) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         try:
-            quantity = parse_quantity(value, dimension)
+            quantity = parse_quantity(value, dimension, also)
         except QuantityError as error:
             raise PydanticCustomError(
                 "quantity",
@@ -65,9 +67,11 @@ def _reader(dimension: Dimension, *, whole: bool, positive: bool) -> Callable[[A
             ) from None
         if quantity < 0 or (positive and quantity == 0):
             word = "positive" if positive else "zero or more"
-            raise PydanticCustomError("quantity", "{value} must be {word}", {"value": value, "word": word})
+            least = f"more than 0 {dimension.unit}" if positive else f"0 {dimension.unit} or more"
+            context = {"value": value, "word": word, "allowed": (least,)}
+            raise PydanticCustomError("quantity", "{value} must be {word}", context)
         if whole and quantity.denominator != 1:
-            context = {"value": value, "unit": dimension.unit}
+            context = {"value": value, "unit": dimension.unit, "allowed": (f"whole numbers of {dimension.unit}",)}
             raise PydanticCustomError("quantity", "{value} is not a whole number of {unit}", context)
         return int(quantity) if whole else quantity
 
@@ -85,8 +89,9 @@ def _schema(dimension: Dimension) -> WithJsonSchema:
 def _bandwidth_reader(value: Any) -> Any:
     """Bandwidths may be per second or per cycle; the result keeps which."""
     per_cycle = isinstance(value, str) and value.rstrip().endswith("/cycle")
-    dimension = Dimension.RATE if per_cycle else Dimension.BANDWIDTH
-    amount = _reader(dimension, whole=False, positive=True)(value)
+    units = (Dimension.BANDWIDTH, Dimension.RATE)
+    dimension, also = units[::-1] if per_cycle else units
+    amount = _reader(dimension, whole=False, positive=True, also=also)(value)
     return Bandwidth(amount=amount, per_cycle=per_cycle)
 
 
@@ -115,8 +120,9 @@ class Bandwidth:
 
 def _latency_reader(value: Any) -> Any:
     cycles = isinstance(value, str) and value.rstrip().endswith(("cycle", "cycles"))
-    dimension = Dimension.CYCLES if cycles else Dimension.TIME
-    return Latency(amount=_reader(dimension, whole=cycles, positive=False)(value), in_cycles=cycles)
+    units = (Dimension.TIME, Dimension.CYCLES)
+    dimension, also = units[::-1] if cycles else units
+    return Latency(amount=_reader(dimension, whole=cycles, positive=False, also=also)(value), in_cycles=cycles)
 
 
 class Latency:

@@ -13,8 +13,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from simsnn.config.loader import Document, compose, override, preset_folder, preset_names, read_yaml
-from simsnn.errors import ConfigError, nearest
+from simsnn.config.loader import Document, compose, dotted, override, preset_folder, preset_names, read_yaml
+from simsnn.errors import ConfigError, Where, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -95,7 +95,7 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-_RANK = {"unknown_key": 0, "quantity": 1, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 3}
+_RANK = {"unknown_key": 0, "quantity": 1, "refused": 1, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 3}
 
 
 def _explain(error: ValidationError, document: Document, root: tuple[str | int, ...]) -> ConfigError:
@@ -113,19 +113,45 @@ def _explain(error: ValidationError, document: Document, root: tuple[str | int, 
             remedy=f"add {key}: ... here; `simsnn schema` shows what it takes",
         )
     if kind == "unknown_key":
-        path = (*path, context["key"])
+        message, remedy = _unknown(document, path, str(context["key"]))
         return ConfigError(
-            f"unknown key {context['key']!r}",
-            where=document.where(path),
+            message,
+            where=document.where((*path, context["key"])),
             value=context["key"],
             allowed=tuple(context["allowed"]),
             nearest=context["nearest"],
+            remedy=remedy,
         )
     if kind == "union_tag_invalid" and isinstance(_value_at(document, path), dict):
         path = (*path, "kind")
+    if "at" in context:  # a section as a whole is wrong, for one of its keys
+        path = (*path, context["at"])
     value = _value_at(document, path)
     message, allowed, close = _wording(kind, first, context, value)
-    return ConfigError(message, where=document.where(path), value=value, allowed=allowed, nearest=close)
+    remedy = str(context.get("remedy", ""))
+    where = document.where(_written(document, path)) if "at" in context else document.where(path)
+    where = Where(dotted(path), where.file, where.line)
+    return ConfigError(message, where=where, value=value, allowed=allowed, nearest=close, remedy=remedy)
+
+
+def _written(document: Document, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The path, or the first one below it: an override of something below makes what is above it."""
+    if path in document.places:
+        return path
+    return next((below for below in document.places if below[: len(path)] == path), path)
+
+
+def _unknown(document: Document, path: tuple[str | int, ...], key: str) -> tuple[str, str]:
+    """What to say of an unknown key; where the section has a kind, that is what decides about its keys."""
+    section = _value_at(document, path)
+    kind = section.get("kind") if isinstance(section, dict) else None
+    if not isinstance(kind, str):
+        return f"unknown key {key!r}", ""
+    place = dotted((*path, "kind"))
+    if document.where((*path, "kind")).file != "--set" or document.where((*path, key)).file == "--set":
+        return f"unknown key {key!r}: {place} {kind} has no such key", ""
+    remedy = f"it was there for another kind; to leave it out set the whole: --set '{dotted(path)}={{kind: {kind}}}'"
+    return f"unknown key {key!r}: {place} {kind}, given by --set, has no such key", remedy
 
 
 def _wording(kind: str, problem: Any, context: Any, value: Any) -> tuple[str, tuple[str, ...], str | None]:
@@ -139,8 +165,12 @@ def _wording(kind: str, problem: Any, context: Any, value: Any) -> tuple[str, tu
         return (f"{value!r} is not allowed here", allowed, nearest(str(value), allowed))
     allowed = tuple(context.get("allowed", ()))
     message = str(problem["msg"])
-    if kind == "quantity":
+    if kind in ("quantity", "refused"):
         return (message, allowed, context.get("nearest"))
+    if kind in _RANGES and context.get(_RANGES[kind][0]) is not None:
+        bound, word = _RANGES[kind]
+        allowed = (f"{word} {context[bound]}",)
+    least, most = context.get("min_length"), context.get("max_length")
     words = {
         "greater_than": f"{value!r} must be greater than {context.get('gt')}",
         "greater_than_equal": f"{value!r} must be at least {context.get('ge')}",
@@ -151,11 +181,25 @@ def _wording(kind: str, problem: Any, context: Any, value: Any) -> tuple[str, tu
         "bool_type": f"{value!r} is not true or false",
         "string_type": f"{value!r} is not a text",
         "float_type": f"{value!r} is not a number",
+        "tuple_type": f"{_short(value)} is not a list",
+        "too_short": "the list is empty" if not value else f"the list has {context.get('actual_length')} entries",
+        "too_long": f"the list has {context.get('actual_length')} entries",
     }
+    if kind in ("too_short", "too_long"):
+        allowed = (f"at least {least}" if kind == "too_short" else f"at most {most}",)
     message = message.removeprefix("Value error, ")
     whole = isinstance(value, dict)  # the message speaks of several keys of this section
     found = "" if whole else f" (found {_short(value)})"
     return (words.get(kind, f"{message[:1].lower()}{message[1:]}{found}"), allowed, None)
+
+
+_RANGES = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+"""Per kind of problem: the bound that it names, and its words."""
 
 
 def _short(value: Any) -> str:
@@ -164,6 +208,8 @@ def _short(value: Any) -> str:
 
 
 def _quoted(text: str) -> tuple[str, ...]:
+    if "'" not in text:  # numbers: "1", "1 or 2", "1, 2 or 3"
+        return tuple(part for part in text.replace(" or ", ", ").split(", ") if part)
     return tuple(part for part in text.split("'")[1::2] if part)
 
 

@@ -8,9 +8,10 @@ stand layer by layer. A new schedule is a class below this one in a file of its 
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from simsnn.config.quantities import StrictModel
 from simsnn.errors import ConfigError, Where
@@ -43,6 +44,25 @@ class PipelinedModel(StrictModel):
     pipelined: ClassVar[bool] = True
     needs_all_steps: ClassVar[bool] = True
     serial: ClassVar[bool] = False
+
+    @field_validator("micro_batches", mode="before", check_fields=False)
+    @classmethod
+    def _whole_batches(cls, value: Any) -> Any:
+        """A schedule that cuts no batch says why it takes no other number."""
+        known = cls.model_fields["micro_batches"].annotation
+        if get_origin(known) is Literal and value not in get_args(known):
+            kind = cls.model_fields["kind"].default
+            raise PydanticCustomError(
+                "refused",
+                "{value} micro-batches: schedule {kind} cuts no batch, the next batch is on its way before one is done",
+                {
+                    "value": str(value),
+                    "kind": kind,
+                    "allowed": ("1",),
+                    "remedy": "leave micro_batches out, or choose schedule.kind gpipe or one_f_one_b",
+                },
+            )
+        return value
 
     def operations(
         self, network: Network, scope: StepScope, widths: Widths, update: UpdateRule | None

@@ -204,7 +204,12 @@ def test_one_iteration_on_one_processor_is_the_graph_of_one_machine(layers: str)
 TINY = "memory: {name: memory, kind: fixed_rate, bandwidth: 8 GB/s, latency: 60 ns, size: 4 KiB}"
 OTHER = SRAMS.replace("spike_buffer, size: 32 KiB", "spike_buffer, size: 64 B")
 REFUSALS = {
-    "processors beside arrays": ([f"hardware.arrays=[{ARRAY}]"], "hardware", "stand inside processors", ""),
+    "processors beside arrays": (
+        [f"hardware.arrays=[{ARRAY}]"],
+        "hardware.arrays",
+        "stand inside processors",
+        "hardware.processors.0.arrays",
+    ),
     "links without processors": (
         [machine(links=LINKS["ring"]).replace("processors: []", f"arrays: [{ARRAY}], srams: {SRAMS}")],
         "hardware",
@@ -219,7 +224,7 @@ REFUSALS = {
     ),
     "unreachable": (
         [machine(group("core", 3), links="{name: l, kind: ring, ends: [core0, core1], bandwidth: 16 B/cycle}")],
-        "hardware.links",
+        "hardware.links.0.ends",
         "no link leads from core1 to core2",
         "point_to_point",
     ),
@@ -231,7 +236,7 @@ REFUSALS = {
     ),
     "too many processors": (
         [cores(4).replace("count: 4", "count: 9")],
-        "hardware.processors",
+        "hardware.processors.0.count",
         "9 processors",
         "count: 4",
     ),
@@ -275,9 +280,9 @@ REFUSALS = {
     ),
     "memory too small": (
         [machine(group("core", 2, TINY), links=LINKS["crossbar"])],
-        "hardware.processors",
+        "hardware.processors.0.memory.size",
         "4,096",
-        "memory.size",
+        "hardware.processors.0.memory.size: ",
     ),
     "two of one name": (
         [machine(group("core", 2), links="{name: core1, kind: ring, bandwidth: 16 B/cycle}")],

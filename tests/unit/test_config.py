@@ -13,6 +13,7 @@ from simsnn.config.experiment import ExperimentConfig
 from simsnn.config.loader import parse_yaml, preset_folder
 from simsnn.config.resolve import build
 from simsnn.errors import ConfigError
+from tests import pipelines
 
 EXPERIMENT, MACHINE = "experiments/quickstart.yaml", "hardware/ws32.yaml"
 QUICKSTART = preset_folder() / "experiments" / "quickstart.yaml"
@@ -178,6 +179,46 @@ def test_overrides_act_on_the_composed_document_and_are_placed() -> None:
 )
 def test_bad_overrides_are_refused(assignment: str, says: str) -> None:
     assert says in str(refused(QUICKSTART, assignment))
+
+
+PIPELINE = "schedule={kind: pipedream, iterations: 8}"
+
+
+@pytest.mark.parametrize(
+    ("assignments", "path", "says", "allowed", "nearest"),
+    [
+        (("schedule.micro_batches=2",), "schedule.micro_batches", "cuts no batch", "1", None),
+        (("schedule.kind=layer_by_layer",), "schedule.iterations", "layer_by_layer", "kind", None),
+        (("schedule.kicks=2",), "schedule.kicks", "pipedream has no such key", "iterations", None),
+        (("schedule.iterations=0",), "schedule.iterations", "greater than 0", "more than 0", None),
+        (("hardware.processors.0.count=2000",), "hardware.processors.0.count", "2000", "at most 1024", None),
+        (("hardware.processors.0.srams=[]",), "hardware.processors.0.srams", "list is empty", "at least 1", None),
+        (("hardware.processors=[]",), "hardware.processors", "list of processors is empty", None, None),
+        (("hardware.arrays.0.rows=4",), "hardware.arrays", "stand inside processors", None, None),
+        (("hardware.links.0.bandwidth=16",), "hardware.links.0.bandwidth", "no unit", "B/cycle", "16 B/cycle"),
+        (("hardware.processors.0.memory.size=4 MIB",), "hardware.processors.0.memory.size", "MIB", "MiB", "4 MiB"),
+        (("hardware.clock=-1 MHz",), "hardware.clock", "must be positive", "more than 0 Hz", None),
+        (("hardware.links.0.latency_cycles=-1",), "hardware.links.0.latency_cycles", "-1", "at least 0", None),
+    ],
+)
+def test_an_override_of_a_pipelined_run_that_cannot_be_names_itself_its_range_and_its_cause(
+    assignments: tuple[str, ...], path: str, says: str, allowed: str | None, nearest: str | None
+) -> None:
+    error = refused(QUICKSTART, *pipelines.overrides(PIPELINE, *assignments))
+    assert (error.where.file, error.where.path) == ("--set", path)
+    assert says in error.message
+    assert allowed is None or allowed in error.allowed
+    assert error.nearest == nearest or nearest is None
+    assert error.allowed or error.remedy
+
+
+def test_the_key_that_a_kind_set_from_outside_leaves_behind_is_told_from_a_slip(tmp_path: Path) -> None:
+    source = tmp_path / "experiment.yaml"
+    source.write_text(to_yaml(load(QUICKSTART, pipelines.overrides(PIPELINE))[0]))
+    error = refused(source, "schedule.kind=layer_by_layer")
+    assert "schedule.kind layer_by_layer, given by --set, has no such key" in error.message
+    assert "--set 'schedule={kind: layer_by_layer}'" in error.remedy
+    assert error.where.file == str(source)
 
 
 def test_a_whole_network_can_be_set() -> None:
