@@ -4,8 +4,10 @@ On a processor the vector work of one task overlaps the product of the next, W s
 neuron backward inside B is done, and a sum in front of a layer waits for less than the layer in front of
 it does. So tasks are taken apart here:
 
-    resource      as :mod:`simsnn.schedule.bounds` has it, engine by engine where processors are equal, and of
-                  the work of all engines shared among them in any case
+    resource      as :mod:`simsnn.schedule.bounds` has it, of the work of all engines shared among them and of the
+                  work of one engine of each group, for every choice of these or, where they are many, of those
+                  that have most to do. On each processor the chosen engine works for all tasks that are there,
+                  so whatever is chosen no period is shorter than the bound for these cycles of tasks
     largest task  a task lasts at least as long as its busiest engine works
     loop          circles through the operations, each as long as it is with all operands present: an operation
                   starts when what it reads has been stored, and has arrived where it comes from elsewhere
@@ -25,6 +27,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
+from math import prod
 from operator import itemgetter
 
 from simsnn.mapping.mapped import MappedOperation, reads, writes
@@ -34,6 +38,9 @@ from simsnn.schedule.cycle_ratio import Arc, max_cycle_ratio
 from simsnn.schedule.program import MessageCosts, PipelineProgram
 from simsnn.schedule.step_graph import StepGraph
 from simsnn.workload.operation import Pass, TaskPart
+
+MOST_CHOICES = 16
+"""Choices of one engine per group that are all looked at."""
 
 
 def run_bounds(
@@ -56,9 +63,8 @@ def run_bounds(
     """
     largest = max((min(row) for row in _work(step, groups, group, max)), default=0)
     resource = resource_bound(_work(step, groups, group, lambda work: sum(work) // len(work)))
-    if len(groups) == 1:
-        for engine in range(len(groups[0].machine.engines)):
-            resource = max(resource, resource_bound(_work(step, groups, group, itemgetter(engine))))
+    for engines in _choices(groups):
+        resource = max(resource, resource_bound(_work_of(step, groups, group, engines)))
     operations = _Operations(step, program, groups, group, messages, itemgetter(-1))
     loop = operations.circles()
     if program.offsets is None:
@@ -71,6 +77,22 @@ def _work(
 ) -> tuple[tuple[int, ...], ...]:
     """Cycles per iteration of each task on each processor, picked from the work of its engines."""
     return tuple(tuple(pick(groups[g].engine_work[task.id]) for g in group) for task in step.tasks)
+
+
+def _choices(groups: tuple[GroupTasks, ...]) -> tuple[tuple[int, ...], ...]:
+    """Which engines are looked at together, one of each group: all choices, or the engines with most to do."""
+    engines = [range(len(part.machine.engines)) for part in groups]
+    if prod(map(len, engines)) <= MOST_CHOICES:
+        return tuple(product(*engines))
+    work = [[sum(column) for column in zip(*part.engine_work, strict=True)] for part in groups]
+    return (tuple(own.index(max(own)) for own in work),)
+
+
+def _work_of(
+    step: StepGraph, groups: tuple[GroupTasks, ...], group: tuple[int, ...], engines: tuple[int, ...]
+) -> tuple[tuple[int, ...], ...]:
+    """Cycles per iteration of each task on the chosen engine of each processor."""
+    return tuple(tuple(groups[g].engine_work[task.id][engines[g]] for g in group) for task in step.tasks)
 
 
 @dataclass(frozen=True, slots=True)

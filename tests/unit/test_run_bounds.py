@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from simsnn.api import simulate
 from simsnn.config.loader import preset_folder, read_yaml
+from simsnn.mapping.pipeline_lower import run_bounds
+from simsnn.pipeline_preparation import message_costs, prepare_pipeline
+from simsnn.schedule.bounds import resource_bound
 from tests.experiments import SYNTHETIC
-from tests.pipelines import LINKS, MEMORY, experiment, machine, network
+from tests.pipelines import ARRAY, CHAIN, KINDS, LINKS, MEMORY, experiment, group, groups_of, machine, network, schedule
 from tests.unit.test_processors import SPARSE
 
 LAYERS = (
@@ -61,3 +65,32 @@ def test_no_bound_exceeds_the_period_where_the_first_micro_batch_has_more_to_do_
     assert found.period_cycles is not None
     assert found.distance >= 1
     assert found.bounds.lower_cycles > found.bounds.largest_task_cycles
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_run_of_unlike_processors_is_faster_than_its_bounds(kind: str) -> None:
+    """Two processors with one array, two engines each, and one with an array of four times as many elements."""
+    wide = ARRAY.replace("rows: 8, columns: 8", "rows: 16, columns: 16")
+    hardware = machine(group("core", 2), group("wide", 1, array=wide), links=LINKS["crossbar"])
+    found = simulate(experiment(network(CHAIN), hardware, schedule(kind, 12))).report.pipeline
+    assert found is not None
+    assert found.distance >= 1
+    assert found.bounds.resource_cycles <= found.bounds.lower_cycles
+
+
+def test_the_resource_bound_of_unlike_processors_counts_the_engine_that_has_most_to_do() -> None:
+    """More than all engines sharing the work, and no less than what the arrays alone must do."""
+    wide = ARRAY.replace("rows: 8, columns: 8", "rows: 16, columns: 16")
+    hardware = machine(group("core", 2), group("wide", 1, array=wide), links=LINKS["crossbar"])
+    run = prepare_pipeline(experiment(network(CHAIN), hardware, schedule("pipedream")))
+    groups, place = groups_of(run), run.processors.group
+    bounds = run_bounds(run.step, run.programs[0], groups, place, message_costs(run.processors))
+
+    def of(pick: Callable[[tuple[int, ...]], int]) -> int:
+        return resource_bound(
+            tuple(tuple(pick(groups[g].engine_work[task.id]) for g in place) for task in run.step.tasks)
+        )
+
+    shared, arrays = of(lambda work: sum(work) // len(work)), of(lambda work: work[0])
+    assert bounds.resource_cycles >= max(shared, arrays)
+    assert bounds.resource_cycles > shared
