@@ -231,7 +231,7 @@ def label(job: JobRow, width_points: float, height_points: float) -> tuple[str, 
     for text in (f"{job.layer} {job.pass_} {number}", short):
         if text_points(text) <= width_points:
             return text, False
-    if width_points > _POINTS + _PAD and text_points(short) <= height_points:
+    if width_points > _POINTS + _PAD and text_points(short) - _PAD / 2 <= height_points:
         return short, True
     return (number, False) if text_points(number) <= width_points else ("", False)
 

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.report import Report
 from simsnn.viz.gantt import Chart, LinkActivity, pipeline_figure, schedules_figure
-from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, gaps, seen, shade, steady_start
+from simsnn.viz.gantt_rows import MOST_ROWS, Window, boundaries, default_window, gaps, label, seen, shade, steady_start
 from simsnn.viz.style import Scale, save
 from simsnn.viz.timeline import timeline_figure
 from tests.naive.pipeline_reports import GPIPE, PIPEDREAM, SPIKEPIPE, VGG, Made, make_pipeline
@@ -143,7 +143,8 @@ def test_many_processors_are_cut_and_said() -> None:
 @pytest.mark.parametrize("section", [*SECTIONS.values(), SHORT], ids=[*SECTIONS, "short"])
 def test_nothing_leaves_the_page(section: PipelineReport) -> None:
     stacked = schedules_figure("t", "s", "f", (Chart("a", section), Chart("b", SHORT)))
-    for figure in (pipeline_figure(report_of(section)), stacked):
+    links = (LinkActivity("ring0 of group core0->core12", ((0, 10),)),)
+    for figure in (pipeline_figure(report_of(section)), pipeline_figure(report_of(section), links), stacked):
         box = figure.get_tightbbox()
         width, height = figure.get_size_inches()
         assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= 0
@@ -214,3 +215,24 @@ def test_a_bar_that_a_short_job_splits_is_labelled_in_its_longer_part() -> None:
     label = next(text for text in axes.texts if text.get_position()[1] == 0)
     assert label.get_text() == f"{first.layer} {first.pass_} {first.iteration}"
     assert label.get_position()[0] * 1000 == pytest.approx((inside.end_cycle + end) / 2)
+
+
+def test_a_bar_says_as_much_as_fits() -> None:
+    job = SHORT.jobs[0].model_copy(update={"iteration": 12})
+    found = [label(job, width, 16.0) for width in (60.0, 20.0, 10.0, 5.0)]
+    assert found == [("conv1 F 12", False), ("F12", False), ("F12", True), ("", False)]
+    assert label(job, 10.0, 8.0) == ("12", False)
+    assert label(job.model_copy(update={"micro_batch": 2}), 20.0, 8.0) == ("F12.2", False)
+
+
+def test_labels_stay_within_their_bars() -> None:
+    """Widths that are reckoned with hold for the font that is drawn."""
+    figure = pipeline_figure(report_of(SECTIONS["gpipe"]))
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    spans = [(r, *(axes.transData.transform((x, 0))[0] for x in bar[:2])) for r in range(4) for bar in bars(axes, r)]
+    labels = [text for text in axes.texts if text.get_position()[1] in range(4)]
+    assert len(labels) > 20
+    for text in labels:
+        box = text.get_window_extent()
+        assert any(r == text.get_position()[1] and a <= box.x0 and box.x1 <= b for r, a, b in spans), text.get_text()
