@@ -56,8 +56,8 @@ def _cells(engine: EngineSummary, areas: bool, pipelined: bool) -> tuple[str | T
     causes = [(cause, cycles / total) for cause, cycles in engine.causes if cycles / total >= _RELEVANT]
     whole = engine.dynamic_energy_pj or 1.0
     # the engine's name begins with its processor, which need not be said again
-    own = engine.name.rpartition(".")[0] + "." if pipelined else ""
-    largest = [(name.removeprefix(own), energy) for name, energy in engine.energy_by_component[:_LARGEST_COMPONENTS]]
+    own, most = (engine.name.rpartition(".")[0] + ".", 1) if pipelined else ("", _LARGEST_COMPONENTS)
+    largest = [(name.removeprefix(own), energy) for name, energy in engine.energy_by_component[:most]]
     return (
         engine.name,
         percent(engine.busy_cycles / total),
