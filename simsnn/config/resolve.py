@@ -169,7 +169,8 @@ def _wording(kind: str, problem: Any, context: Any, value: Any) -> tuple[str, tu
         return (message, allowed, context.get("nearest"))
     if kind in _RANGES and context.get(_RANGES[kind][0]) is not None:
         bound, word = _RANGES[kind]
-        allowed = (f"{word} {context[bound]}",)
+        limit = context[bound]
+        allowed = (f"{word} {int(limit) if limit == int(limit) else limit}",)
     least, most = context.get("min_length"), context.get("max_length")
     words = {
         "greater_than": f"{value!r} must be greater than {context.get('gt')}",

@@ -163,7 +163,7 @@ def test_validate_counts_cases_and_mismatches(capsys: pytest.CaptureFixture[str]
     outcome = document(capsys)
     assert outcome["name"] == "validate"
     machines = outcome["machines"]
-    names = {"systolic", "vector_unit", "lut_forward", "lut_update", "dual_sparse"}
+    names = {"systolic", "vector_unit", "lut_forward", "lut_update", "dual_sparse", "link"}
     assert {row["machine"] for row in machines} == names
     assert {row["level"] for row in machines} == {"reference", "scalesim"}
     assert sum(row["cases"] for row in machines if row["level"] == "scalesim") == 282
@@ -235,7 +235,7 @@ def test_a_full_disk_leaves_nothing(
 ) -> None:
     from simsnn.results import write
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(write, "write_perfetto", full)
@@ -249,7 +249,7 @@ def test_an_interrupt_leaves_nothing(
 ) -> None:
     from simsnn.results import write
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(write, "write_perfetto", stop)
@@ -263,7 +263,7 @@ def test_a_bug_of_ours_exits_70_without_a_traceback(
 ) -> None:
     from simsnn.results import write
 
-    def bug(*_: object) -> None:
+    def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(write, "write_perfetto", bug)

@@ -108,8 +108,8 @@ def test_a_sustained_fraction_slows_all_but_the_roofline_and_is_said(compared: R
         ("{gpu: [v100]}", "baselines.gpu", ("gpus", "precision", "sustained_fraction")),
         ("{gpus: []}", "baselines.gpus", ()),
         ("{gpus: [v100, v100]}", "baselines.gpus", ()),
-        ("{sustained_fraction: 1.5}", "baselines.sustained_fraction", ()),
-        ("{sustained_fraction: 0}", "baselines.sustained_fraction", ()),
+        ("{sustained_fraction: 1.5}", "baselines.sustained_fraction", ("at most 1",)),
+        ("{sustained_fraction: 0}", "baselines.sustained_fraction", ("more than 0",)),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(written: str, path: str, allowed: tuple[str, ...]) -> None:
