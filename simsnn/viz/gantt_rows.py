@@ -30,6 +30,7 @@ _ROW_INCHES, _CLOSE_ROW_INCHES, _MANY, _HEAD_ROWS = 0.27, 0.13, 20, 0.6
 _HEIGHT, _POINTS, _FINEST = 0.84, 5.2, 600
 _DARK = 0.52
 _PAD = 1.5
+_WAYS = (False, True)
 _ADVANCE = {" ": 0.32, ".": 0.32, "W": 0.99, "B": 0.69, "U": 0.73, "m": 0.98, "w": 0.82}
 """Widths of characters in em; all others are taken to be as wide as a digit."""
 
@@ -228,12 +229,14 @@ def label(job: JobRow, width_points: float, height_points: float) -> tuple[str, 
     """
     number = f"{job.iteration}" if not job.micro_batch else f"{job.iteration}.{job.micro_batch}"
     short = f"{job.pass_}{number}"
-    for text in (f"{job.layer} {job.pass_} {number}", short):
-        if text_points(text) <= width_points:
-            return text, False
-    if width_points > _POINTS + _PAD and text_points(short) - _PAD / 2 <= height_points:
-        return short, True
-    return (number, False) if text_points(number) <= width_points else ("", False)
+    turned = height_points + _PAD / 2 if width_points > _POINTS + _PAD else 0.0
+    for text, upright in (
+        (f"{job.layer} {job.pass_} {number}", False),
+        *((t, u) for t in (short, number) for u in _WAYS),
+    ):
+        if text_points(text) <= (turned if upright else width_points):
+            return text, upright
+    return "", False
 
 
 def text_points(text: str) -> float:

@@ -222,6 +222,8 @@ def test_a_bar_says_as_much_as_fits() -> None:
     found = [label(job, width, 16.0) for width in (60.0, 20.0, 10.0, 5.0)]
     assert found == [("conv1 F 12", False), ("F12", False), ("F12", True), ("", False)]
     assert label(job, 10.0, 8.0) == ("12", False)
+    gradient = job.model_copy(update={"pass_": "W", "micro_batch": 2})
+    assert label(gradient, 10.0, 16.0) == ("12.2", True)
     assert label(job.model_copy(update={"micro_batch": 2}), 20.0, 8.0) == ("F12.2", False)
 
 
