@@ -87,7 +87,11 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     assert "simsnn-accel[data]" in caught.value.remedy
 
 
-@pytest.mark.parametrize("content", [None, b"no gzip", gzip.compress(b"1,2\n3,4\n"), gzip.compress(b"a,b\n")], ids=str)
+@pytest.mark.parametrize(
+    "content",
+    [None, b"no gzip", gzip.compress(b"1,2\n3,4\n"), gzip.compress(b"a,b\n")],
+    ids=["missing", "no gzip", "two columns", "letters"],  # compressed bytes hold the time, so they name no test
+)
 def test_a_damaged_file_is_refused(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mnist_5k.csv.gz"
     if content is not None:
