@@ -221,6 +221,11 @@ def _notes(prepared: PreparedPipeline, parts: tuple[MappedStep, ...], activity: 
     found = [*prepared.dropped, *(note for part in parts for note in assumptions(part, activity))]
     found.append("programs are made with the cycles of dense operands; every iteration has the same recorded batch")
     found.append("the input batch lies in the memory of the processors that read it when an iteration starts")
+    if prepared.trained is not None:
+        late = ", ".join(map(str, prepared.trained.staleness))
+        found.append(
+            f"trained with delayed gradients: forward passes read weights {late} updates old, first layer to last"
+        )
     masks = unwritten(group_tasks(parts, prepared.numbers))
     if masks:
         found.append(
@@ -228,7 +233,7 @@ def _notes(prepared: PreparedPipeline, parts: tuple[MappedStep, ...], activity: 
             " engines writing them costs nothing"
         )
     if prepared.processors.private:
-        found.append("links: whole tensors are sent; they read and write local memories through ports of their own")
+        found.append("links: whole tensors are sent; they read and write local memories at no cost in time or energy")
         if any(link.pj_per_bit is None for link in prepared.experiment.hardware.links):
             found.append("links without pj_per_bit: their bytes are counted, their energy is not priced")
     return tuple(found)

@@ -20,7 +20,6 @@ Tests: ``tests/unit/test_interconnect.py``; the closed form against the simulate
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heappop, heappush
@@ -243,17 +242,6 @@ class Interconnect:
     def reached(self, source: int) -> tuple[int, ...]:
         """Processors that a processor can send to, ascending; never itself."""
         return tuple(number for number, way in enumerate(self._ways_from(source)) if way)
-
-    def check_reachable(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Check that a way leads from the first to the second of every pair.
-
-        Raises
-        ------
-        ConfigError
-            For the first pair without one: what either end reaches, and what would join them.
-        """
-        for source, destination in pairs:
-            self.way(source, destination)
 
     def _ways_from(self, source: int) -> tuple[tuple[int, ...] | None, ...]:
         found = self._ways[source]

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from simsnn.schedule.partition import layer_cuts
 from simsnn.schedule.pipelined import MicroBatches, PipelinedModel
 from simsnn.schedule.program import Job, MessageCosts, PipelineProgram
-from simsnn.schedule.stages import Stage, staged_program, stages_of
+from simsnn.schedule.stages import Stage, flushed_program
 from simsnn.schedule.step_graph import StepGraph
 
 
@@ -26,13 +25,7 @@ class OneFOneB(PipelinedModel):
 
     def programs(self, step: StepGraph, messages: MessageCosts) -> tuple[PipelineProgram, ...]:  # noqa: ARG002
         """The one program; ConfigError if there are more processors than layers."""
-        stages = stages_of(step, layer_cuts(step, self.kind, self.micro_batches))
-        order = tuple(self._jobs(stage) for stage in stages)
-        return (
-            staged_program(
-                step, self.kind, stages, order, iterations=self.iterations, micro_batches=self.micro_batches
-            ),
-        )
+        return (flushed_program(step, self.kind, self.iterations, self.micro_batches, self._jobs),)
 
     def _jobs(self, stage: Stage) -> tuple[Job, ...]:
         found: list[Job] = []

@@ -9,9 +9,11 @@ gradients of all layers of the stage being kept until their W.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from simsnn.schedule.partition import layer_cuts
 from simsnn.schedule.program import Job, PipelineProgram, Weights
 from simsnn.schedule.step_graph import LayerTasks, StepGraph
 
@@ -65,6 +67,21 @@ def stages_of(step: StepGraph, cuts: tuple[int, ...]) -> tuple[Stage, ...]:
     """Stages of a partition given by the first layer of each."""
     runs = pairwise((*cuts, len(step.layers)))
     return tuple(Stage(s, len(cuts), first, last, step.layers[first:last]) for s, (first, last) in enumerate(runs))
+
+
+def flushed_program(
+    step: StepGraph, kind: str, iterations: int, micro_batches: int, jobs: Callable[[Stage], tuple[Job, ...]]
+) -> PipelineProgram:
+    """Program of the optimal contiguous partition whose batches are flushed; ``jobs`` orders those of a stage.
+
+    Raises
+    ------
+    ConfigError
+        If there are more processors than layers.
+    """
+    stages = stages_of(step, layer_cuts(step, kind, micro_batches))
+    order = tuple(map(jobs, stages))
+    return staged_program(step, kind, stages, order, iterations=iterations, micro_batches=micro_batches)
 
 
 def staged_program(

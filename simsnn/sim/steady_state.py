@@ -167,12 +167,6 @@ class SteadyState:
         return number - periods * one, periods
 
 
-def find_period(times: NDArray[np.int64], reach: int) -> Period | None:
-    """Least period of the times of a run; None where it shows none. See ``find_steady_state``."""
-    found = find_steady_state(times, reach)
-    return found.period if isinstance(found, SteadyState) else None
-
-
 def find_steady_state(
     times: NDArray[np.int64], reach: int, quiet: NDArray[np.int64] | None = None
 ) -> SteadyState | NotSteady:

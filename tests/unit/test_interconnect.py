@@ -160,17 +160,18 @@ def test_a_mesh_that_is_not_full_is_refused_with_the_widths_that_are() -> None:
 
 def test_an_unreachable_processor_is_refused_with_what_either_end_reaches() -> None:
     net = joined(5, component("a", ends=("p0", "p1", "p2")), component("b", "point_to_point", ends=("p3", "p4")))
-    net.check_reachable([(0, 1), (4, 3)])
+    assert net.way(0, 1)
+    assert net.way(4, 3)
     with pytest.raises(ConfigError) as caught:
-        net.check_reachable([(0, 1), (1, 4)])
+        net.way(1, 4)
     assert caught.value.message == "no link leads from p1 to p4: p1 reaches p0, p2; p4 reaches p3"
     assert "ends: [p1, p4]" in caught.value.remedy
     assert caught.value.where.path == "hardware.links"
     with pytest.raises(ConfigError) as caught:
-        joined(3, component(ends=("p0", "p1"))).check_reachable([(0, 2)])
+        joined(3, component(ends=("p0", "p1"))).way(0, 2)
     assert caught.value.where.path == "hardware.links.0.ends"
     with pytest.raises(ConfigError, match="p0 reaches no other processor"):
-        joined(2).check_reachable([(0, 1)])
+        joined(2).way(0, 1)
 
 
 @pytest.mark.parametrize(

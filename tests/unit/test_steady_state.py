@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simsnn.sim.steady_state import ABSENT, NotSteady, Period, SteadyState, find_period, find_steady_state
+from simsnn.sim.steady_state import ABSENT, NotSteady, Period, SteadyState, find_steady_state
 
 FIRST_LAST = np.array([0, 3, 14], np.int64)
 """Three events of an iteration: the last one 14 cycles after the first."""
@@ -18,6 +18,11 @@ def steady(times: NDArray[np.int64], reach: int = 1) -> SteadyState:
     found = find_steady_state(times, reach, QUIET)
     assert isinstance(found, SteadyState)
     return found
+
+
+def period_of(times: NDArray[np.int64], reach: int) -> Period | None:
+    found = find_steady_state(times, reach)
+    return found.period if isinstance(found, SteadyState) else None
 
 
 def regular(iterations: int, cycles: int = 10, start: int = 0) -> NDArray[np.int64]:
@@ -80,9 +85,9 @@ def test_an_epoch_is_a_vector_of_ends() -> None:
 def test_what_one_column_does_not_repeat_is_no_period() -> None:
     times = regular(12)
     times[:, 1] = times[:, 0] + np.arange(12) % 5
-    assert find_period(times, 1) == Period(5, 50)
+    assert period_of(times, 1) == Period(5, 50)
     times[:, 1] = times[:, 0] + np.arange(12)
-    assert find_period(times, 1) is None
+    assert period_of(times, 1) is None
     missing = find_steady_state(times, 1)
     assert isinstance(missing, NotSteady)
     assert missing.more_iterations == 12
@@ -91,8 +96,8 @@ def test_what_one_column_does_not_repeat_is_no_period() -> None:
 def test_a_window_must_be_as_long_as_the_reach() -> None:
     times = regular(8)
     times[4, 1] += 1  # rows 0..2 and 5..6 repeat
-    assert find_period(times, 2) == Period(1, 10)
-    assert find_period(times, 3) is None
+    assert period_of(times, 2) == Period(1, 10)
+    assert period_of(times, 3) is None
 
 
 def test_a_run_too_short_to_extend_says_how_many_more() -> None:
@@ -140,4 +145,4 @@ def test_state_that_the_times_do_not_show_is_not_proven() -> None:
 
 @pytest.mark.parametrize("shape", [(0, 3), (1, 3), (2, 3), (3, 0)])
 def test_runs_of_next_to_nothing_show_no_period(shape: tuple[int, int]) -> None:
-    assert find_period(np.zeros(shape, np.int64), 1) is None
+    assert period_of(np.zeros(shape, np.int64), 1) is None
