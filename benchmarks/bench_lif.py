@@ -19,11 +19,13 @@ def lif_forward_backward() -> Measurement:
     current = rng.random((STEPS, NEURONS), np.float32)
     spikes, v, dv = (np.empty_like(current) for _ in range(3))
     ds = rng.random((STEPS, NEURONS), np.float32)
+    state, carry = (np.empty((1, NEURONS), np.float32) for _ in range(2))
     leak, threshold, width = np.float32(0.5), np.float32(1.0), np.float32(1.0)
 
     def sweep() -> None:
-        lif_forward(current, leak, threshold, HARD, spikes, v)
-        lif_backward(ds, v, spikes, leak, threshold, HARD, True, TRIANGLE, width, dv)
+        state[...] = carry[...] = 0
+        lif_forward(current, leak, threshold, HARD, spikes, v, state)
+        lif_backward(ds, v, spikes, leak, threshold, HARD, True, TRIANGLE, width, carry, dv)
 
     nanoseconds = median_seconds(sweep) * 1e9 / (STEPS * NEURONS)
     bytes_per_second = 2 * current.nbytes / median_seconds(lambda: np.copyto(dv, current))

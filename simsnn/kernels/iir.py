@@ -53,6 +53,13 @@ def _fire(
 
 
 @jit
+def _take_where_fired(total: Values, threshold: Any, before: Values) -> None:
+    for i in range(len(total)):
+        if before[i] >= threshold:
+            total[i] -= threshold
+
+
+@jit
 def iir_forward(
     current: Values,
     feedback: Values,
@@ -61,13 +68,14 @@ def iir_forward(
     reset: int,
     spikes: Values,
     v: Values,
+    state: Values,
 ) -> None:
     """Forward recurrence of all T steps.
 
     Parameters
     ----------
     current : array, shape (T, n) or (1, n)
-        Input current; one row means the same current in every step (and none before the first).
+        Input current; one row means the same current in every step of these.
     feedback : array, shape (P,), P >= 1
         Taps on earlier potentials.
     feedforward : array, shape (Q + 1,)
@@ -80,6 +88,9 @@ def iir_forward(
         Written: 0 or 1.
     v : array, shape (T, n)
         Written: potential of every step, which backward needs.
+    state : array, shape (P + Q, n)
+        What the taps read of the P potentials and the Q currents before the first of these steps, latest
+        first, and then the same behind the last.
     """
     steps, n = spikes.shape
     stride = 1 if current.shape[0] == steps else 0
@@ -90,18 +101,30 @@ def iir_forward(
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
         held, total = history[:, : stop - start], sums[: stop - start]
-        held[:] = v.dtype.type(0)
+        before_all = state[:, start:stop]
+        for p in range(poles):
+            held[(-1 - p) % depth] = before_all[p]
         for t in range(steps):
             v_row, s_row = v[t, start:stop], spikes[t, start:stop]
             _scale(total, feedforward[0], current[t * stride, start:stop])
-            for q in range(1, min(len(feedforward), t + 1)):
-                _add_scaled(total, feedforward[q], current[(t - q) * stride, start:stop])
+            for q in range(1, len(feedforward)):
+                earlier = current[(t - q) * stride, start:stop] if q <= t else before_all[poles + q - t - 1]
+                _add_scaled(total, feedforward[q], earlier)
             if reset == THRESHOLD_RESET and t > 0:
                 _add_scaled(total, -threshold, spikes[t - 1, start:stop])
+            elif reset == THRESHOLD_RESET:
+                _take_where_fired(total, threshold, before_all[0])
             for p in range(poles, 1, -1):
                 _add_scaled(total, feedback[p - 1], held[(t - p) % depth])
             before, after = held[(t - 1) % depth], held[t % depth]
             _fire(total, feedback[0], before, threshold, taken, v_row, s_row, after)
+        for p in range(poles):
+            before_all[p] = held[(steps - 1 - p) % depth]
+        for q in range(len(feedforward) - 2, -1, -1):  # downwards: what moves on is read before it is written
+            if q < steps:
+                before_all[poles + q] = current[(steps - 1 - q) * stride, start:stop]
+            else:
+                before_all[poles + q] = before_all[poles + q - steps]
 
 
 @jit
@@ -166,6 +189,7 @@ def iir_backward(
     detached: bool,
     code: int,
     parameter: Any,
+    carry: Values,
     dx: Values,
 ) -> None:
     """Backward recurrence of all T steps, t descending: the same taps with time reversed.
@@ -180,6 +204,9 @@ def iir_backward(
         As in :func:`iir_forward` and ``surrogate_derivative``.
     detached : bool
         True when no gradient passes through the reset.
+    carry : array, shape (max(P, Q), n)
+        Gradients towards the potentials of the steps behind these, earliest first (zero at the end of a
+        sequence), and then those of the first of these steps on.
     dx : array, shape (T, n)
         Written: gradient towards the input current of every step. May be ``ds`` itself.
     """
@@ -192,15 +219,18 @@ def iir_backward(
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
         later = history[:, : stop - start]
-        h, carry = rows[0, : stop - start], rows[1, : stop - start]
-        later[:] = zero
+        h, total = rows[0, : stop - start], rows[1, : stop - start]
+        for p in range(depth - 1):
+            later[(steps + p) % depth] = carry[p, start:stop]
         for t in range(steps - 1, -1, -1):
             derivative_row(v[t, start:stop], threshold, code, parameter, h)
-            _scale(carry, feedback[0], later[(t + 1) % depth])
+            _scale(total, feedback[0], later[(t + 1) % depth])
             for p in range(2, poles + 1):
-                _add_scaled(carry, feedback[p - 1], later[(t + p) % depth])
-            through = later[(t + 1) % depth] if reset == THRESHOLD_RESET else carry
+                _add_scaled(total, feedback[p - 1], later[(t + p) % depth])
+            through = later[(t + 1) % depth] if reset == THRESHOLD_RESET else total
             dx_row, e = dx[t, start:stop], later[t % depth]
-            _adjoint_row(h, ds[t, start:stop], through, factor, carry, feedforward[0], e, dx_row)
+            _adjoint_row(h, ds[t, start:stop], through, factor, total, feedforward[0], e, dx_row)
             for q in range(1, len(feedforward)):
                 _add_scaled(dx_row, feedforward[q], later[(t + q) % depth])
+        for p in range(depth - 1):
+            carry[p, start:stop] = later[p % depth]

@@ -94,7 +94,9 @@ def surrogate_derivative(v: Values, threshold: Any, code: int, parameter: Any, h
 
 
 @jit
-def lif_forward(current: Values, leak: Any, threshold: Any, reset: int, spikes: Values, v: Values) -> None:
+def lif_forward(
+    current: Values, leak: Any, threshold: Any, reset: int, spikes: Values, v: Values, state: Values
+) -> None:
     """Forward recurrence of all T steps.
 
     Parameters
@@ -109,15 +111,15 @@ def lif_forward(current: Values, leak: Any, threshold: Any, reset: int, spikes: 
         Written: 0 or 1.
     v : array, shape (T, n)
         Written: membrane potential before the reset, which backward needs.
+    state : array, shape (1, n)
+        Potential behind the reset: before the first of these steps, and then behind the last.
     """
     steps, n = spikes.shape
     stride = 1 if current.shape[0] == steps else 0
     zero, one = v.dtype.type(0), v.dtype.type(1)
-    buffer = np.empty(BLOCK, v.dtype)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        p = buffer[: stop - start]
-        p[:] = zero
+        p = state[0, start:stop]
         for t in range(steps):
             current_row, v_row, s_row = current[t * stride, start:stop], v[t, start:stop], spikes[t, start:stop]
             if reset == HARD:
@@ -219,6 +221,7 @@ def lif_backward(
     detached: bool,
     code: int,
     parameter: Any,
+    carry: Values,
     dv: Values,
 ) -> None:
     """Backward recurrence of all T steps, t descending.
@@ -233,18 +236,19 @@ def lif_backward(
         As in :func:`lif_forward` and :func:`surrogate_derivative`.
     detached : bool
         True when no gradient passes through the reset.
+    carry : array, shape (1, n)
+        Gradient towards the potential behind the reset: of the last of these steps (zero at the end of a
+        sequence), and then of the one before the first.
     dv : array, shape (T, n)
         Written: gradient towards the membrane potential, which is the gradient towards the
         input current. May be ``ds`` itself.
     """
     steps, n = v.shape
-    zero = v.dtype.type(0)
-    through_reset = zero if detached else threshold
-    h_buffer, p_buffer = np.empty(BLOCK, v.dtype), np.empty(BLOCK, v.dtype)
+    through_reset = v.dtype.type(0) if detached else threshold
+    h_buffer = np.empty(BLOCK, v.dtype)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        h, dp = h_buffer[: stop - start], p_buffer[: stop - start]
-        dp[:] = zero
+        h, dp = h_buffer[: stop - start], carry[0, start:stop]
         for t in range(steps - 1, -1, -1):
             v_row, ds_row, dv_row = v[t, start:stop], ds[t, start:stop], dv[t, start:stop]
             derivative_row(v_row, threshold, code, parameter, h)

@@ -39,7 +39,7 @@ from pydantic import Field, field_validator
 from simsnn.config.quantities import StrictModel
 from simsnn.costs import OperationCounts
 from simsnn.kernels.iir import FEEDBACK_RESET, NO_RESET, THRESHOLD_RESET, iir_backward, iir_forward, iir_forward_smooth
-from simsnn.neurons.base import Store, Values
+from simsnn.neurons.base import NothingLearned, Store, Values
 from simsnn.neurons.surrogate import Surrogate, TriangleSurrogate
 
 Tap = Annotated[float, Field(strict=False)]
@@ -48,7 +48,7 @@ POLE_TOLERANCE = 1e-6
 """How far outside the unit circle a pole may lie, for the rounding of a double pole on it."""
 
 
-class IirNeuron(StrictModel):
+class IirNeuron(StrictModel, NothingLearned):
     """IIR-filter neuron: taps a_1..a_P on earlier potentials, b_0..b_Q on this and earlier currents.
 
     ``reset_coefficient`` says how strongly a spike counts in the recurrence; without effect where ``reset``
@@ -65,6 +65,7 @@ class IirNeuron(StrictModel):
     surrogate: Surrogate = TriangleSurrogate()
 
     model_version: ClassVar[int] = 1
+    binary_output: ClassVar[bool] = True
 
     @field_validator("feedback")
     @classmethod
@@ -140,19 +141,20 @@ class IirNeuron(StrictModel):
             return NO_RESET
         return FEEDBACK_RESET if self.reset_coefficient == "feedback" else THRESHOLD_RESET
 
-    def forward(self, current: Values, spikes: Values, v: Values) -> None:
+    def forward(self, current: Values, learned: Values, spikes: Values, v: Values, state: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         feedback, feedforward = self._taps(current)
-        iir_forward(current, feedback, feedforward, current.dtype.type(self.threshold), self._reset_code, spikes, v)
+        scalar = current.dtype.type
+        iir_forward(current, feedback, feedforward, scalar(self.threshold), self._reset_code, spikes, v, state)
 
-    def forward_smooth(self, current: Values, frozen: Values, spikes: Values, v: Values) -> None:
+    def forward_smooth(self, current: Values, learned: Values, frozen: Values, spikes: Values, v: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         scalar, surrogate, taps = current.dtype.type, self.surrogate, self._taps(current)
         threshold, parameter = scalar(self.threshold), scalar(surrogate.parameter)
         outputs = (frozen, spikes, v)
         iir_forward_smooth(current, *taps, threshold, self._reset_code, surrogate.code, parameter, *outputs)
 
-    def forward_stored(self, current: Values, store: Store, spikes: Values, v: Values) -> None:
+    def forward_stored(self, current: Values, learned: Values, store: Store, spikes: Values, v: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         held = [np.zeros(current.shape[1:], current.dtype)] * self.poles
         kept: list[Values] = []
@@ -166,14 +168,24 @@ class IirNeuron(StrictModel):
             held = [v[step] - self.threshold * spikes[step] if resets else v[step], *held][: self.poles]
             kept = [store(now), *kept][: self.delays]
 
-    def backward(self, ds: Values, v: Values, spikes: Values, dx: Values) -> None:  # noqa: ARG002 - v tells them
+    def backward(
+        self,
+        ds: Values,
+        current: Values,
+        learned: Values,
+        v: Values,
+        spikes: Values,
+        carry: Values,
+        dx: Values,
+        dlearned: Values,
+    ) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         scalar, surrogate, taps = v.dtype.type, self.surrogate, self._taps(v)
         threshold, parameter = scalar(self.threshold), scalar(surrogate.parameter)
         reset, detached = self._reset_code, self.detach_reset
-        iir_backward(ds, v, *taps, threshold, reset, detached, surrogate.code, parameter, dx)
+        iir_backward(ds, v, *taps, threshold, reset, detached, surrogate.code, parameter, carry, dx)
 
-    def potential_without_firing(self, current: Values) -> Values:
+    def potential_without_firing(self, current: Values, learned: Values) -> Values:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         held: list[Values] = []
         kept: list[Values] = []

@@ -29,13 +29,13 @@ from pydantic import Field
 from simsnn.config.quantities import StrictModel
 from simsnn.costs import OperationCounts
 from simsnn.kernels.neuron import lif_backward, lif_forward, lif_forward_smooth
-from simsnn.neurons.base import Store, Values
+from simsnn.neurons.base import NothingLearned, Store, Values
 from simsnn.neurons.surrogate import Surrogate, TriangleSurrogate
 
 RESET_CODES = {"hard": 0, "soft": 1, "none": 2}
 
 
-class LifNeuron(StrictModel):
+class LifNeuron(StrictModel, NothingLearned):
     """LIF parameters; ``leak`` multiplies the membrane potential once per time step."""
 
     kind: Literal["lif"] = "lif"
@@ -46,6 +46,7 @@ class LifNeuron(StrictModel):
     surrogate: Surrogate = TriangleSurrogate()
 
     model_version: ClassVar[int] = 1
+    binary_output: ClassVar[bool] = True
     forward_state_words: ClassVar[int] = 1
     backward_state_words: ClassVar[int] = 1
 
@@ -71,19 +72,19 @@ class LifNeuron(StrictModel):
         needs_potential = self.reset == "hard" and not self.detach_reset
         return self.surrogate.kind == "rectangle" and not needs_potential
 
-    def forward(self, current: Values, spikes: Values, v: Values) -> None:
+    def forward(self, current: Values, learned: Values, spikes: Values, v: Values, state: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         scalar = current.dtype.type
-        lif_forward(current, scalar(self.leak), scalar(self.threshold), RESET_CODES[self.reset], spikes, v)
+        lif_forward(current, scalar(self.leak), scalar(self.threshold), RESET_CODES[self.reset], spikes, v, state)
 
-    def forward_smooth(self, current: Values, frozen: Values, spikes: Values, v: Values) -> None:
+    def forward_smooth(self, current: Values, learned: Values, frozen: Values, spikes: Values, v: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         scalar, surrogate = current.dtype.type, self.surrogate
         leak, threshold, parameter = scalar(self.leak), scalar(self.threshold), scalar(surrogate.parameter)
         reset = RESET_CODES[self.reset]
         lif_forward_smooth(current, leak, threshold, reset, surrogate.code, parameter, frozen, spikes, v)
 
-    def forward_stored(self, current: Values, store: Store, spikes: Values, v: Values) -> None:
+    def forward_stored(self, current: Values, learned: Values, store: Store, spikes: Values, v: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         held = np.zeros(current.shape[1:], current.dtype)
         for step, now in enumerate(np.broadcast_to(current, v.shape)):
@@ -95,14 +96,24 @@ class LifNeuron(StrictModel):
             elif self.reset == "soft":
                 held = held - self.threshold * spikes[step]
 
-    def backward(self, ds: Values, v: Values, spikes: Values, dx: Values) -> None:
+    def backward(
+        self,
+        ds: Values,
+        current: Values,
+        learned: Values,
+        v: Values,
+        spikes: Values,
+        carry: Values,
+        dx: Values,
+        dlearned: Values,
+    ) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         scalar, surrogate = v.dtype.type, self.surrogate
         leak, threshold, parameter = scalar(self.leak), scalar(self.threshold), scalar(surrogate.parameter)
         reset, detached = RESET_CODES[self.reset], self.detach_reset
-        lif_backward(ds, v, spikes, leak, threshold, reset, detached, surrogate.code, parameter, dx)
+        lif_backward(ds, v, spikes, leak, threshold, reset, detached, surrogate.code, parameter, carry, dx)
 
-    def potential_without_firing(self, current: Values) -> Values:
+    def potential_without_firing(self, current: Values, learned: Values) -> Values:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
         v: Values = current[0].astype(np.float64)
         for row in current[1:]:

@@ -154,6 +154,8 @@ class WeightVersions:
     ----------
     network : Network
         Whose parameters.
+    timesteps : int
+        T, on which depends what its neurons learn.
     delays : Delays
         One pair per layer with weights.
     dtype : dtype
@@ -165,9 +167,9 @@ class WeightVersions:
         If the delays are of another number of layers.
     """
 
-    def __init__(self, network: Network, delays: Delays, dtype: Any) -> None:
+    def __init__(self, network: Network, timesteps: int, delays: Delays, dtype: Any) -> None:
         delays.check_fits(network)
-        layout, groups = Layout.of(network), weight_groups(network)
+        layout, groups = Layout.of(network, timesteps), weight_groups(network)
         self.updates = 0
         self._parts = []
         for layer, (start, stop) in enumerate(pairwise(layout.offsets)):

@@ -100,7 +100,7 @@ class _Trainer:
         self.network = network
         self.model = Model(network, timesteps)
         self.deployed = Model(network, timesteps, rounding=rounding)
-        self.versions = WeightVersions(network, delays or Delays.none(network), self.model.dtype)
+        self.versions = WeightVersions(network, timesteps, delays or Delays.none(network), self.model.dtype)
         check_encoding(config.dataset, encoding)
         self.data: Dataset = load_dataset(config.dataset, network, timesteps)
         self.check_batch()
@@ -137,7 +137,7 @@ class _Trainer:
 
     def initial(self) -> State:
         """Random weights, scaled on the first batch of the training split."""
-        parameters = initial_parameters(self.network, self.stream(_WEIGHTS), self.model.dtype)
+        parameters = initial_parameters(self.network, self.timesteps, self.stream(_WEIGHTS), self.model.dtype)
         x = self.encoded(self.data.train_images[: self.batch], self.stream(_CALIBRATION))
         return State(self.model.calibrated(parameters, x), self.model.initial_statistics())
 

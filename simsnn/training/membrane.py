@@ -6,18 +6,21 @@ Maps are (T, B, H, W, C); a current may have one time step, which then holds for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsnn.kernels.neuron import surrogate_derivative
 from simsnn.neurons.base import NeuronModel
 from simsnn.training.quantise import fixed_point
 
 Array = NDArray[Any]
+
+
+def _nothing() -> Array:
+    return np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,10 +33,13 @@ class Membrane:
         Their parameters.
     timesteps : int
         T.
+    learned : array, shape (count,)
+        What the layer of neurons has learned; empty where it learns nothing.
     """
 
     neuron: NeuronModel
     timesteps: int
+    learned: Array = field(default_factory=_nothing)
 
     def forward(self, current: Array, smooth: bool = False, frozen: Array | None = None) -> tuple[Array, Array]:
         """Spikes and membrane potential before the reset, both (T, B, H, W, C).
@@ -50,35 +56,64 @@ class Membrane:
         spikes, v = self._outputs(current)
         if smooth:
             held = _rows(spikes)[:0] if frozen is None else _rows(frozen)
-            self.neuron.forward_smooth(_rows(current), held, _rows(spikes), _rows(v))
+            self.neuron.forward_smooth(_rows(current), self.learned, held, _rows(spikes), _rows(v))
         else:
-            self.neuron.forward(_rows(current), _rows(spikes), _rows(v))
+            self.forward_from(current, self.empty_state(current), spikes, v)
         return spikes, v
+
+    def forward_from(self, current: Array, state: Array, spikes: Array, v: Array) -> None:
+        """Any run of time steps: writes spikes and potentials of it, takes ``state`` from before it to behind it."""
+        self.neuron.forward(_rows(current), self.learned, _rows(spikes), _rows(v), state)
+
+    def empty_state(self, current: Array) -> Array:
+        """State (words, n) before the first step."""
+        return np.zeros((self.neuron.forward_state_words, current[0].size), current.dtype)
+
+    def empty_carry(self, current: Array) -> Array:
+        """Gradient state (words, n) behind the last step."""
+        return np.zeros((self.neuron.backward_state_words, current[0].size), current.dtype)
 
     def forward_rounded(self, current: Array, bits: int) -> tuple[Array, Array]:
         """Spikes and potential, both (T, B, H, W, C), with all that a step keeps rounded to ``bits``."""
         spikes, v = self._outputs(current)
         store = partial(fixed_point, bits=bits, threshold=self.neuron.threshold)
-        self.neuron.forward_stored(_rows(current), store, _rows(spikes), _rows(v))
+        self.neuron.forward_stored(_rows(current), self.learned, store, _rows(spikes), _rows(v))
         return spikes, v
 
     def potential_without_firing(self, current: Array) -> Array:
         """Potential (n,) of every neuron in float64 after T steps in which nothing fires."""
         rows = _rows(current)
-        return self.neuron.potential_without_firing(np.broadcast_to(rows, (self.timesteps, rows.shape[1])))
+        every_step = np.broadcast_to(rows, (self.timesteps, rows.shape[1]))
+        return self.neuron.potential_without_firing(every_step, self.learned)
 
     def derivative(self, v: Array) -> Array:
         """Surrogate derivative at every membrane potential."""
-        h, scalar, surrogate = np.empty_like(v), v.dtype.type, self.neuron.surrogate
-        threshold, parameter = scalar(self.neuron.threshold), scalar(surrogate.parameter)
-        surrogate_derivative(_rows(v), threshold, surrogate.code, parameter, _rows(h))
+        h = np.empty_like(v)
+        self.neuron.derivative(_rows(v), self.learned, _rows(h))
         return h
 
-    def backward(self, ds: Array, v: Array, spikes: Array) -> Array:
-        """Gradient towards the input current from the gradient towards the spikes, both (T, B, H, W, C)."""
+    def backward(self, ds: Array, v: Array, spikes: Array, current: Array, dlearned: Array) -> Array:
+        """Gradient towards the input current, (T, B, H, W, C).
+
+        Parameters
+        ----------
+        ds, v, spikes : array, shape (T, B, H, W, C)
+            Gradient towards the output; what forward returned.
+        current : array, shape (T, B, H, W, C) or (1, B, H, W, C)
+            What forward read.
+        dlearned : array, shape (count,)
+            Written: gradient towards what the layer has learned.
+        """
         dx = np.empty_like(v)
-        self.neuron.backward(_rows(ds), _rows(v), _rows(spikes), _rows(dx))
+        self.backward_from(ds, v, spikes, current, self.empty_carry(v), dx, dlearned)
         return dx
+
+    def backward_from(
+        self, ds: Array, v: Array, spikes: Array, current: Array, carry: Array, dx: Array, dlearned: Array
+    ) -> None:
+        """Any run of time steps: writes its gradient, takes ``carry`` from behind it to before it."""
+        rows = (_rows(ds), _rows(current), self.learned, _rows(v), _rows(spikes))
+        self.neuron.backward(*rows, carry, _rows(dx), dlearned)
 
     def _outputs(self, current: Array) -> tuple[Array, Array]:
         """Room for spikes and potentials."""

@@ -121,7 +121,7 @@ class Model:
         self.timesteps = timesteps
         self.dtype = np.dtype(dtype)
         self.rounding = rounding
-        self.layout = Layout.of(network)
+        self.layout = Layout.of(network, timesteps)
         self._needs_gradient = tuple(network.needs_input_gradient(layer) for layer in network.layers)
 
     def initial_statistics(self) -> Statistics:
@@ -154,19 +154,27 @@ class Model:
             tape = self._value(layer, inputs, view, statistics, training=True)
             stage = neuron_behind(self.network, layer)
             if layer.has_weights and stage is not None and stage.neuron is not None:
-                reached = Membrane(stage.neuron, self.timesteps).potential_without_firing(tape.current)
+                membrane = self.membrane(stage, scaled)
+                reached = membrane.potential_without_firing(tape.current)
                 spread = float(np.sqrt(np.mean(np.square(reached))))
                 factor = self.dtype.type(INITIAL_SPREAD * stage.neuron.threshold / spread if spread else 1.0)
                 view *= factor
                 tape = _tape(inputs, tape.current * factor)
-            tapes.append(self._fired(layer, tape))
+            tapes.append(self._fired(layer, tape, scaled))
         return scaled
 
-    def _fired(self, layer: Layer, tape: LayerTape, smooth: bool = False, held: Array | None = None) -> LayerTape:
+    def membrane(self, layer: Layer, parameters: Array) -> Membrane:
+        """Neurons of a layer that has some, with what they have learned."""
+        assert layer.neuron is not None
+        return Membrane(layer.neuron, self.timesteps, self.layout.neuron_view(parameters, layer.index))
+
+    def _fired(
+        self, layer: Layer, tape: LayerTape, parameters: Array, smooth: bool = False, held: Array | None = None
+    ) -> LayerTape:
         """The tape of a layer with its neuron behind it."""
         if layer.neuron is None:
             return tape
-        membrane = Membrane(layer.neuron, self.timesteps)
+        membrane = self.membrane(layer, parameters)
         if self.rounding is not None:
             output, v = membrane.forward_rounded(tape.current, self.rounding.membrane_bits)
         else:
@@ -205,7 +213,8 @@ class Model:
         for layer in self.network.layers:
             inputs = tuple(x if i < 0 else tapes[i].output for i in layer.inputs)
             tape = self._value(layer, inputs, self.layout.view(parameters, layer.index), statistics, training)
-            tapes.append(self._fired(layer, tape, smooth, None if frozen is None else frozen[layer.index]))
+            held = None if frozen is None else frozen[layer.index]
+            tapes.append(self._fired(layer, tape, parameters, smooth, held))
         return tuple(tapes)
 
     def _rounded(self, parameters: Array) -> Array:
@@ -262,7 +271,9 @@ class Model:
                 continue
             current = output
             if layer.neuron is not None and tape.v is not None:
-                current = Membrane(layer.neuron, self.timesteps).backward(output, tape.v, tape.output)
+                learned = self.layout.neuron_view(vector, layer.index)
+                neurons = self.membrane(layer, parameters)
+                current = neurons.backward(output, tape.v, tape.output, tape.current, learned)
             if self.rounding is not None:
                 current = symmetric(current, self.rounding.gradient_bits)
             kept[layer.index] = LayerGradient(output, current) if keep else None

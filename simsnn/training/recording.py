@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from simsnn.kernels.pooling import avg_pool, max_pool_select
 from simsnn.training.loss import Labels, LossName, loss_function
-from simsnn.training.membrane import Membrane
 from simsnn.training.model import Gradients, LayerTape, Model, State
 from simsnn.training.parameters import neuron_behind
 from simsnn.workload.activity import (
@@ -134,13 +133,14 @@ def record_step(model: Model, state: State, x: Array, labels: Labels, loss: Loss
     logits = model.logits(tapes)
     value, d_logits = loss_function(loss)(logits, labels)
     gradients = model.backward(state.parameters, tapes, d_logits, keep=True)
-    recorder = _Recorder(model, tapes, gradients)
+    recorder = _Recorder(model, state.parameters, tapes, gradients)
     return Recording(tuple(recorder.layer(layer) for layer in model.network.weight_layers), value, logits)
 
 
 class _Recorder:
-    def __init__(self, model: Model, tapes: tuple[LayerTape, ...], gradients: Gradients) -> None:
+    def __init__(self, model: Model, parameters: Array, tapes: tuple[LayerTape, ...], gradients: Gradients) -> None:
         self.model = model
+        self.parameters = parameters
         self.network = model.network
         self.tapes = tapes
         self.gradients = gradients
@@ -168,9 +168,8 @@ class _Recorder:
 
     def _derivative(self, stage: Layer) -> Array:
         v = self.tapes[stage.index].v
-        assert stage.neuron is not None
         assert v is not None
-        return Membrane(stage.neuron, self.model.timesteps).derivative(v)
+        return self.model.membrane(stage, self.parameters).derivative(v)
 
     def _chain(self, layer: Layer, flat: bool) -> list[ChainGradient]:
         stage, own = neuron_behind(self.network, layer), self.gradients.layers[layer.index]

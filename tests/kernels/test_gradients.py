@@ -77,7 +77,7 @@ class _Check:
         network = build_network(NetworkConfig.model_validate(document), Format.real(8), 32)
         self.model = Model(network, STEPS, np.float64)
         rng = np.random.default_rng(3)
-        self.parameters = initial_parameters(network, rng, np.dtype(np.float64))
+        self.parameters = initial_parameters(network, STEPS, rng, np.dtype(np.float64))
         self.parameters += rng.normal(0, 0.05, self.parameters.shape)  # away from shift = 0, scale = 1
         statistics = tuple(
             moments and Moments(rng.normal(size=len(moments.mean)), rng.uniform(0.5, 2, len(moments.mean)))

@@ -14,6 +14,7 @@ from simsnn.training.membrane import Membrane
 from simsnn.training.model import Model
 from simsnn.training.parameters import initial_parameters
 from simsnn.workload.network import Format, NetworkConfig, build_network
+from tests.membranes import backward
 from tests.naive import iir as naive
 
 DUAL = (1.1, -0.28)  # decays 0.7 and 0.4
@@ -79,7 +80,7 @@ def test_double_precision_equals_the_scalar_twin(neuron: IirNeuron, shape: tuple
     np.testing.assert_array_equal(spikes.reshape(shape), expected_spikes)
     np.testing.assert_array_equal(u.reshape(shape), expected_u)
     expected = naive.backward(ds, expected_u, neuron)
-    dx = membrane.backward(_maps(ds), u, spikes)
+    dx = backward(membrane, _maps(ds), u, spikes)
     np.testing.assert_allclose(dx.reshape(shape), expected, rtol=1e-12, atol=1e-13)
 
 
@@ -87,7 +88,7 @@ def test_double_precision_equals_the_scalar_twin(neuron: IirNeuron, shape: tuple
 def test_single_precision_stays_single_and_close(neuron: IirNeuron) -> None:
     current, ds = _draw((6, 1100), np.float32, 2), _draw((6, 1100), np.float32, 3)
     spikes, u = Membrane(neuron, 6).forward(_maps(current))
-    dx = Membrane(neuron, 6).backward(_maps(ds), u, spikes)
+    dx = backward(Membrane(neuron, 6), _maps(ds), u, spikes)
     assert spikes.dtype == u.dtype == dx.dtype == np.float32
     # teacher-forced on the kernel's own potentials: rounding cannot flip a spike
     wide = [a.reshape(6, -1).astype(np.float64) for a in (ds, u)]
@@ -124,8 +125,8 @@ def test_order_one_is_the_soft_reset_lif_bit_for_bit(
         assert 0 < wanted[0].mean() < 1
         assert _same_bits(wanted[0], found[0])
         assert _same_bits(wanted[1], found[1])
-        backward = [Membrane(n, 9).backward(ds, *reversed(wanted)) for n in (lif, iir)]
-        assert _same_bits(*backward)
+        gradients = [backward(Membrane(n, 9), ds, *reversed(wanted)) for n in (lif, iir)]
+        assert _same_bits(*gradients)
         rounded = [Membrane(n, 9).forward_rounded(current, 6) for n in (lif, iir)]
         assert all(_same_bits(a, b) for a, b in zip(*rounded, strict=True))
         unfired = [Membrane(n, 9).potential_without_firing(current) for n in (lif, iir)]
@@ -148,7 +149,7 @@ def test_a_network_of_order_one_neurons_has_the_gradients_of_lif_bit_for_bit(dty
         document = {"input": [1, 6, 6], "layers": layers, "neuron": neuron}
         network = build_network(NetworkConfig.model_validate(document), Format.real(8), 32)
         rng = np.random.default_rng(5)
-        parameters = initial_parameters(network, rng, np.dtype(dtype))
+        parameters = initial_parameters(network, 4, rng, np.dtype(dtype))
         x = rng.random((1, 16, 6, 6, 1)).astype(dtype)
         model = Model(network, 5, dtype)
         parameters = model.calibrated(parameters, x)
@@ -168,7 +169,7 @@ def _linear(a: tuple[float, ...], b: tuple[float, ...]) -> IirNeuron:
 
 def _transposed(y: np.ndarray, neuron: IirNeuron) -> np.ndarray:
     zeros = np.zeros_like(y)
-    dx = Membrane(neuron, len(y)).backward(_maps(y) * 2.0**20, _maps(zeros), _maps(zeros))
+    dx = backward(Membrane(neuron, len(y)), _maps(y) * 2.0**20, _maps(zeros), _maps(zeros))
     return dx.reshape(y.shape)
 
 
@@ -208,8 +209,10 @@ def test_backward_may_write_over_its_input(neuron: IirNeuron) -> None:
     u, ds = _draw((6, 700), np.float64, 9), _draw((6, 700), np.float64, 10)
     spikes = (u >= neuron.threshold).astype(np.float64)
     apart, together = np.empty_like(ds), ds.copy()
-    neuron.backward(ds, u, spikes, apart)
-    neuron.backward(together, u, spikes, together)
+    nothing = np.empty(0)
+    for given, written in ((ds, apart), (together, together)):
+        carry = np.zeros((neuron.backward_state_words, 700))
+        neuron.backward(given, u, nothing, u, spikes, carry, written, nothing)
     assert _same_bits(apart, together)
 
 

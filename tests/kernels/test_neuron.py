@@ -11,6 +11,7 @@ from simsnn.kernels.neuron import lif_forward_smooth, surrogate_derivative
 from simsnn.neurons.lif import RESET_CODES, LifNeuron
 from simsnn.neurons.surrogate import SURROGATES
 from simsnn.training.membrane import Membrane
+from tests.membranes import backward
 from tests.naive import neuron as naive
 
 RESETS = tuple(RESET_CODES)
@@ -50,7 +51,7 @@ def test_double_precision_equals_the_scalar_twin(neuron: LifNeuron, shape: tuple
     current = _currents(shape, np.float64)
     ds = np.random.default_rng(1).normal(size=shape)
     spikes, v = Membrane(neuron, shape[0]).forward(_maps(current))
-    dv = Membrane(neuron, shape[0]).backward(_maps(ds), v, spikes)
+    dv = backward(Membrane(neuron, shape[0]), _maps(ds), v, spikes)
     naive_spikes, naive_v = naive.forward(current, neuron)
     np.testing.assert_array_equal(spikes.reshape(shape), naive_spikes)
     np.testing.assert_array_equal(v.reshape(shape), naive_v)
@@ -62,7 +63,7 @@ def test_double_precision_equals_the_scalar_twin(neuron: LifNeuron, shape: tuple
 def test_single_precision_stays_single_and_close(neuron: LifNeuron) -> None:
     current, ds = _currents((6, 1100), np.float32), _currents((6, 1100), np.float32, 1)
     spikes, v = Membrane(neuron, 6).forward(_maps(current))
-    dv = Membrane(neuron, 6).backward(_maps(ds), v, spikes)
+    dv = backward(Membrane(neuron, 6), _maps(ds), v, spikes)
     assert spikes.dtype == v.dtype == dv.dtype == np.float32
     # teacher-forced on the kernel's own spikes and potentials: rounding cannot flip a spike
     wide = [a.reshape(6, -1).astype(np.float64) for a in (ds, v, spikes)]
@@ -99,8 +100,8 @@ def test_backward_may_write_over_its_input() -> None:
     v, ds = _currents((4, 700), np.float64), _currents((4, 700), np.float64, 1)
     spikes = (v >= 1).astype(np.float64)
     apart, together = np.empty_like(ds), ds.copy()
-    lif_backward(ds, v, spikes, 0.5, 1.0, HARD, False, TRIANGLE, 1.0, apart)
-    lif_backward(together, v, spikes, 0.5, 1.0, HARD, False, TRIANGLE, 1.0, together)
+    lif_backward(ds, v, spikes, 0.5, 1.0, HARD, False, TRIANGLE, 1.0, np.zeros((1, 700)), apart)
+    lif_backward(together, v, spikes, 0.5, 1.0, HARD, False, TRIANGLE, 1.0, np.zeros((1, 700)), together)
     np.testing.assert_array_equal(apart, together)
 
 

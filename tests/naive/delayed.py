@@ -20,6 +20,7 @@ from simsnn.training.optimizer import AdamConfig, SgdConfig
 from simsnn.training.pooling import pool_backward, pool_maximum
 from simsnn.training.synapse import Synapse
 from simsnn.workload.network import Layer, Network
+from tests.membranes import backward
 
 
 @dataclass
@@ -117,7 +118,7 @@ class Twin:
         """Gradients towards a layer's inputs and towards its parameters (None without any)."""
         x, current, spikes, v, extra = tape
         if layer.neuron is not None:
-            output = Membrane(layer.neuron, self.timesteps).backward(output, v, spikes)
+            output = backward(Membrane(layer.neuron, self.timesteps), output, v, spikes)
         output = fit(output, current)
         if layer.has_weights:
             synapse = Synapse(layer.geometry)

@@ -95,7 +95,7 @@ def test_recorded_masks_are_pooled_and_routed_the_same_way() -> None:
     network = _network("vgg5")
     model = Model(network, 3)
     x = (np.random.default_rng(0).random((3, 4, 8, 8, 2)) < 0.4).astype(np.float32)
-    weights = model.calibrated(initial_parameters(network, np.random.default_rng(1), model.dtype), x)
+    weights = model.calibrated(initial_parameters(network, model.timesteps, np.random.default_rng(1), model.dtype), x)
     state = State(weights, model.initial_statistics())
     activity = to_activity(record_step(model, state, x, np.arange(4), "cross_entropy"), network, None)
     producer, reader = activity.layer("conv1_1"), activity.layer("conv2_1")

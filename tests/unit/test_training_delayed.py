@@ -123,7 +123,7 @@ def test_stashed_and_latest_weights_differ_only_behind_the_first_product() -> No
 
 def test_versions_by_hand() -> None:
     network = _network(MLP)
-    versions = WeightVersions(network, Delays((3, 1, 0), (1, 0, 0)), np.float32)
+    versions = WeightVersions(network, 1, Delays((3, 1, 0), (1, 0, 0)), np.float32)
     sizes = (64 * 16, 16 * 12, 12 * 10)
     assert versions.kept_bytes == 4 * (3 * sizes[0] + sizes[1])
     vector = np.zeros(sum(sizes), np.float32)

@@ -65,7 +65,7 @@ def test_forward_of_a_two_layer_network_by_hand() -> None:
         [4], [{"name": "a", "kind": "linear", "features": 6}, {"name": "b", "kind": "linear", "features": 3}]
     )
     model, rng = Model(network, 5, np.float64), np.random.default_rng(0)
-    parameters = initial_parameters(network, rng, np.dtype(np.float64))
+    parameters = initial_parameters(network, model.timesteps, rng, np.dtype(np.float64))
     x = rng.uniform(0, 1, (5, 2, 1, 1, 4))
     tapes = model.forward(parameters, x, model.initial_statistics(), training=True)
     first, second = (model.layout.view(parameters, i)[:, :, 0, 0] for i in (0, 1))
@@ -90,7 +90,7 @@ def test_direct_input_may_be_computed_once(kind: str) -> None:
     network = _small(kind, norm=kind == "resnet19")
     model, rng = Model(network, 3, np.float64), np.random.default_rng(1)
     x, labels = rng.uniform(0, 1, (1, 5, 16, 16, 2)), np.array([0, 1, 2, 3, 0])
-    parameters = model.calibrated(initial_parameters(network, rng, model.dtype), x)
+    parameters = model.calibrated(initial_parameters(network, model.timesteps, rng, model.dtype), x)
     results = []
     for value in (x, np.repeat(x, 3, axis=0)):
         tapes = model.forward(parameters, value, model.initial_statistics(), training=True)
@@ -110,7 +110,7 @@ def test_normalisation_keeps_running_moments_and_uses_them_outside_training() ->
     ]
     network = _network([2, 4, 4], layers)
     model, rng = Model(network, 2, np.float64), np.random.default_rng(2)
-    parameters = initial_parameters(network, rng, np.dtype(np.float64))
+    parameters = initial_parameters(network, model.timesteps, rng, np.dtype(np.float64))
     x, before = rng.normal(size=(2, 6, 4, 4, 2)), model.initial_statistics()
     tapes = model.forward(parameters, x, before, training=True)
     current = tapes[0].current.reshape(-1, 3)
@@ -127,7 +127,7 @@ def test_normalisation_keeps_running_moments_and_uses_them_outside_training() ->
 def test_layout_holds_every_parameter_once() -> None:
     document = GENERATORS.get("resnet18")((3, 32, 32), 10, True)
     network = build_network(NetworkConfig.model_validate(document), Format.real(8), 32)
-    layout = Layout.of(network)
+    layout = Layout.of(network, 1)
     assert layout.size == network.parameters
     vector = np.zeros(layout.size, np.float32)
     for layer in network.layers:
@@ -139,7 +139,7 @@ def test_initial_weights_depend_on_the_seed_alone() -> None:
     layers: list[dict[str, object]] = [{"name": "a", "kind": "linear", "features": 200}]
     network = _network([64], [*layers, {"name": "b", "kind": "linear", "features": 9}])
     one, two, other = (
-        initial_parameters(network, np.random.default_rng(seed), np.dtype(dtype))
+        initial_parameters(network, 1, np.random.default_rng(seed), np.dtype(dtype))
         for seed, dtype in ((1, np.float32), (1, np.float64), (2, np.float32))
     )
     np.testing.assert_allclose(one, two, rtol=1e-6)
@@ -153,7 +153,7 @@ def test_calibration_spreads_the_potential_over_the_threshold(leak: float, steps
     layers: list[dict[str, object]] = [{"name": n, "kind": "linear", "features": 300} for n in "ab"]
     network = _network([50], [*layers, {"name": "c", "kind": "linear", "features": 4}], leak=leak, threshold=0.3)
     model, rng = Model(network, steps, np.float64), np.random.default_rng(0)
-    before = initial_parameters(network, rng, np.dtype(np.float64))
+    before = initial_parameters(network, model.timesteps, rng, np.dtype(np.float64))
     x = rng.uniform(0, 1, (steps, 20, 1, 1, 50))
     after = model.calibrated(before, x)
     tapes = model.forward(after, x, model.initial_statistics(), training=True)
@@ -168,7 +168,7 @@ def test_calibrated_deep_networks_are_not_silent(kind: str) -> None:
     network = _small(kind, norm=False)
     model, rng = Model(network, 4), np.random.default_rng(0)
     x = rng.uniform(0, 1, (1, 4, 16, 16, 2)).astype(np.float32)
-    parameters = model.calibrated(initial_parameters(network, rng, model.dtype), x)
+    parameters = model.calibrated(initial_parameters(network, model.timesteps, rng, model.dtype), x)
     tapes = model.forward(parameters, x, model.initial_statistics(), training=True)
     rates = [tape.output.mean() for layer, tape in zip(network.layers, tapes, strict=True) if layer.neuron is not None]
     assert min(rates) > 0.005
@@ -178,7 +178,7 @@ def test_calibrated_deep_networks_are_not_silent(kind: str) -> None:
 def test_calibration_survives_a_black_image() -> None:
     network = _small("vgg5", norm=False)
     model, rng = Model(network, 2), np.random.default_rng(0)
-    before = initial_parameters(network, rng, model.dtype)
+    before = initial_parameters(network, model.timesteps, rng, model.dtype)
     after = model.calibrated(before, np.zeros((1, 2, 16, 16, 2), np.float32))
     np.testing.assert_array_equal(after, before)
 

@@ -14,6 +14,7 @@ from simsnn.training.parameters import initial_parameters
 from simsnn.training.recording import RecordedLayer, Recording, record_step, to_activity
 from simsnn.workload.activity import ActivityKind, ChainPoint, DenseInput, SpikeTensor
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
+from tests.membranes import backward
 
 STEPS, BATCH = 4, 6
 CONV: list[dict[str, Any]] = [
@@ -44,7 +45,7 @@ def _record(layers: list[dict[str, Any]], binary: bool = False, **neuron: Any) -
     model, rng = Model(network, STEPS, np.float64), np.random.default_rng(4)
     x = rng.uniform(0, 1, (1, BATCH, 8, 8, 2))
     x = (rng.random((STEPS, BATCH, 8, 8, 2)) < 0.4).astype(np.float64) if binary else x
-    parameters = model.calibrated(initial_parameters(network, rng, model.dtype), x)
+    parameters = model.calibrated(initial_parameters(network, STEPS, rng, model.dtype), x)
     state = State(parameters, model.initial_statistics())
     return network, model, record_step(model, state, x, rng.integers(0, 3, BATCH), "cross_entropy")
 
@@ -82,7 +83,7 @@ def test_chain_multiplies_out(detach: bool) -> None:
         np.testing.assert_array_equal(product, ds * entry.neuron.derivative)
         np.testing.assert_array_equal(carried[-1], product[-1])  # nothing is carried into the last step
         np.testing.assert_array_equal(carried, synapse)
-        expected = Membrane(neuron, STEPS).backward(ds, entry.neuron.membrane, entry.neuron.spikes)
+        expected = backward(Membrane(neuron, STEPS), ds, entry.neuron.membrane, entry.neuron.spikes)
         np.testing.assert_array_equal(carried, expected)
     assert [g.point for g in recording.layers[-1].chain] == [ChainPoint.SYNAPSE]
 
@@ -210,7 +211,7 @@ def test_recording_does_not_change_the_step() -> None:
     network, model, recording = _record(CONV)
     rng = np.random.default_rng(4)
     x = rng.uniform(0, 1, (1, BATCH, 8, 8, 2))
-    parameters = model.calibrated(initial_parameters(network, rng, model.dtype), x)
+    parameters = model.calibrated(initial_parameters(network, STEPS, rng, model.dtype), x)
     tapes = model.forward(parameters, x, model.initial_statistics(), training=True)
     loss, d_logits = cross_entropy(model.logits(tapes), rng.integers(0, 3, BATCH))
     vector = model.backward(parameters, tapes, d_logits).vector
