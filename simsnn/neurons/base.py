@@ -62,6 +62,9 @@ class NeuronModel(Protocol):
     def stashes_mask_only(self) -> bool:
         """True when backward needs one bit per neuron and step instead of the membrane potential."""
 
+    def channels_refusal(self, channels: int) -> str:
+        """Why a layer of so many channels cannot have these neurons; empty where it can."""
+
     def learned_shape(self, timesteps: int) -> tuple[int, ...]:
         """Numbers that a layer of these neurons learns for T steps: one flat vector, or () for none."""
 
@@ -129,7 +132,11 @@ class NeuronModel(Protocol):
 
 
 class NothingLearned:
-    """Part of every neuron model whose layers learn no numbers of their own; its surrogate is as configured."""
+    """Part of neuron models that stand alone and learn no numbers of their own; the surrogate is as configured."""
+
+    def channels_refusal(self, channels: int) -> str:
+        """None: neurons stand alone."""
+        return ""
 
     def learned_shape(self, timesteps: int) -> tuple[int, ...]:
         """None."""

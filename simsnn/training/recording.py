@@ -56,7 +56,7 @@ class RecordedNeuron:
     membrane : array
         Potential before the reset.
     spikes : array
-        Its output, 0 or 1.
+        Where it fired, 0 or 1; its output, unless it delivers real values.
     derivative : array
         Surrogate derivative at the potential.
     """
@@ -163,8 +163,11 @@ class _Recorder:
         if stage is None:
             return None
         tape, h = self.tapes[stage.index], self._derivative(stage)
-        arrays = (tape.current, tape.v, tape.output, h)
-        return RecordedNeuron(stage.name, *(time_major(a, flat) for a in arrays if a is not None))
+        assert stage.neuron is not None
+        assert tape.v is not None
+        fired = tape.output if stage.neuron.binary_output else (tape.v >= stage.neuron.threshold).astype(tape.v.dtype)
+        arrays = (tape.current, tape.v, fired, h)
+        return RecordedNeuron(stage.name, *(time_major(a, flat) for a in arrays))
 
     def _derivative(self, stage: Layer) -> Array:
         v = self.tapes[stage.index].v
@@ -196,7 +199,8 @@ class _Recorder:
             return None
         layer, tape = self.network.layers[index], self.tapes[index]
         if layer.neuron is not None:
-            return self._derivative(layer) != 0 if layer.neuron.surrogate.compact else None
+            masked = layer.neuron.surrogate.compact and layer.neuron.binary_output
+            return self._derivative(layer) != 0 if masked else None
         below = [self._needed(i) for i in layer.inputs]
         if any(mask is None for mask in below) or layer.kind in ("batch_norm", "conv2d", "conv1d", "linear"):
             return None

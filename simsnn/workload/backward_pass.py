@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from simsnn.costs import OperandClass, OperationCounts
 from simsnn.workload.layers import BatchNormLayer, PoolLayer
-from simsnn.workload.network import Format, Layer
+from simsnn.workload.network import Layer
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, Sparsity, TaskPart, VectorOperation
 from simsnn.workload.output_sparsity import output_sparsity_refusal
 from simsnn.workload.recompute import RecomputedCurrents, recomputes
@@ -114,7 +114,7 @@ class BackwardPass(RecomputedCurrents):
         assert layer.neuron is not None
         if recomputes(self.network, layer, self.scope):
             return self._neuron_again(layer, incoming)
-        spikes = self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
+        spikes = self.delivered(layer)
         state = self.state(layer, "carry")
         reads: tuple[Operand, ...] = (incoming, self.stash(layer), spikes, *state)
         writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements), *state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simsnn.costs import OperandClass, OperationCounts
 from simsnn.workload.layers import BatchNormLayer, GemmLayer, PoolLayer
-from simsnn.workload.network import INPUT, Format, Layer
+from simsnn.workload.network import INPUT, Layer
 from simsnn.workload.operation import Gemm, GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
 from simsnn.workload.recompute import recomputes
 from simsnn.workload.step_tensors import StepTensors
@@ -136,7 +136,7 @@ class ForwardPass(StepTensors):
 
     def _neuron_forward(self, layer: Layer) -> VectorOperation:
         assert layer.neuron is not None
-        spikes = self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
+        spikes = self.delivered(layer)
         state = self.state(layer, "state")
         stored = self.training and not recomputes(self.network, layer, self.scope)
         writes = (spikes, *((self.stash(layer),) if stored else ()), *state)

@@ -7,7 +7,8 @@ residual sum (the neuron then stands behind that one). ``neuron: none`` removes 
 {...}`` puts another one.
 
 The width of an operand is a property of the edge: spikes are one bit, average pooling of spikes
-gives small integers, residual sums of spikes count, currents and analog inputs are real.
+gives small integers, residual sums of spikes count; currents, analog inputs and what a reversible node
+delivers are real.
 """
 
 from __future__ import annotations
@@ -207,11 +208,12 @@ def build_network(config: NetworkConfig, input_format: Format, current_bits: int
     consumers = [tuple(i for i, wires in enumerate(inputs) if j in wires) for j in range(len(inputs))]
     _check_used(config, consumers)
     neurons = [_neuron(config, index, consumers[index]) for index in range(len(inputs))]
+    _check_neurons(config, neurons, shapes)
     formats: list[Format] = []
     layers = []
     for index, (layer, wires) in enumerate(zip(config.layers, inputs, strict=True)):
         in_formats = tuple(input_format if i < 0 else formats[i] for i in wires)
-        formats.append(Format.integer(1) if neurons[index] else _passed_on(layer, in_formats, current_bits))
+        formats.append(_delivered(layer, neurons[index], in_formats, current_bits))
         in_shapes = tuple(source if i < 0 else shapes[i] for i in wires)
         layers.append(
             Layer(
@@ -312,6 +314,28 @@ def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> Ne
             remedy="add neuron: {kind: lif, ...} to the network, or neuron: none to the layer",
         )
     return config.neuron
+
+
+def _delivered(layer: AnyLayer, neuron: Neuron | None, in_formats: tuple[Format, ...], current_bits: int) -> Format:
+    """Format behind a layer: spikes, what another neuron delivers at the width of currents, or what passes on."""
+    if neuron is None:
+        return _passed_on(layer, in_formats, current_bits)
+    return Format.integer(1) if neuron.binary_output else Format.real(current_bits)
+
+
+def _check_neurons(config: NetworkConfig, neurons: list[Neuron | None], shapes: list[Shape]) -> None:
+    """Every neuron has the channels it needs."""
+    for index, (neuron, shape) in enumerate(zip(neurons, shapes, strict=True)):
+        if neuron is None:
+            continue
+        refusal = neuron.channels_refusal(shape[0])
+        if refusal:
+            raise ConfigError(
+                f"layer {config.layers[index].name!r} with {shape[0]} channels: {refusal}",
+                where=Where(path=f"network.layers.{index}"),
+                value=shape[0],
+                remedy="give the layer one channel more, or another neuron",
+            )
 
 
 def _passed_on(layer: AnyLayer, in_formats: tuple[Format, ...], current_bits: int) -> Format:

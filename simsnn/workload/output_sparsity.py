@@ -19,6 +19,8 @@ def output_sparsity_refusal(network: Network, index: int) -> str:
     if index < 0:
         return "the network's input has no neuron"
     layer = network.layers[index]
+    if layer.neuron is not None and not layer.neuron.binary_output:
+        return f"{layer.name} delivers real values that carry its input along: their gradient is read everywhere"
     if layer.neuron is not None:
         surrogate = layer.neuron.surrogate
         return "" if surrogate.compact else f"the {surrogate.kind} surrogate of {layer.name} has no zeros"

@@ -158,10 +158,16 @@ class StepTensors:
         if layer.kind == "flatten":
             return self.edge(layer.inputs[0])
         if layer.neuron is not None:
-            return self.value(f"{layer.name}.spikes", layer.out_elements, Format.integer(1))
+            return self.delivered(layer)
         if layer.config.carries_current:
             return self.current(layer)
         return self.value(f"{layer.name}.output", layer.out_elements, layer.out_format)
+
+    def delivered(self, layer: Layer) -> Operand:
+        """What a layer's neuron delivers: spikes, or the real values of a reversible node."""
+        assert layer.neuron is not None
+        kind = "spikes" if layer.neuron.binary_output else "values"
+        return self.value(f"{layer.name}.{kind}", layer.out_elements, layer.out_format)
 
     def value(self, name: str, per_slot: int, form: Format) -> Operand:
         """Spikes or small integers or analog values of a format."""
