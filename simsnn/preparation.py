@@ -34,8 +34,8 @@ from simsnn.workload.step_tensors import Stash, StepScope, Widths
 def build_experiment_network(experiment: ExperimentConfig) -> Network:
     """Network of an experiment, with the operand formats that its encoding implies."""
     precision = experiment.precision
-    direct = experiment.workload.encoding is Encoding.DIRECT
-    input_format = Format.real(precision.input) if direct else Format.integer(1)
+    binary = experiment.workload.encoding.binary
+    input_format = Format.integer(1) if binary else Format.real(precision.input)
     return build_network(experiment.network, input_format, precision.partial_sum)
 
 

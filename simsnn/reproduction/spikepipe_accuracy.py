@@ -33,7 +33,7 @@ from simsnn.training.datasets_mnist import Mnist5kConfig, mnist5k_file
 from simsnn.training.datasets_moving import MovingDigitsConfig
 from simsnn.training.delayed import DelayConvention, Delays, delays_of_stages
 from simsnn.training.optimizer import AdamConfig
-from simsnn.workload.encoding import Encoding
+from simsnn.workload.encoding import Delivery, Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
 
 SEEDS = (0, 1, 2)
@@ -72,17 +72,17 @@ class AccuracyCase:
     @property
     def synthetic(self) -> bool:
         """True for events that no camera saw."""
-        return self.dataset.events
+        return self.dataset.delivers is Delivery.EVENTS
 
     @property
     def encoding(self) -> Encoding:
         """Events as they are, images as currents of the first layer."""
-        return Encoding.EVENTS if self.dataset.events else Encoding.DIRECT
+        return Encoding.EVENTS if self.dataset.delivers is Delivery.EVENTS else Encoding.DIRECT
 
     def build(self) -> Network:
         """The network, placed."""
         document = read_yaml(preset_folder() / "networks" / f"{self.network}.yaml")
-        inputs = Format.integer(1) if self.dataset.events else Format.real(_PIXEL_BITS)
+        inputs = Format.integer(1) if self.encoding.binary else Format.real(_PIXEL_BITS)
         return build_network(build(NetworkConfig, document), inputs, _CURRENT_BITS)
 
     def training(self, delayed: bool) -> TrainConfig:

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from simsnn.config.quantities import Index, StrictModel
 from simsnn.errors import ConfigError, Where
+from simsnn.workload.encoding import Delivery
 from simsnn.workload.layers import Shape
 
 Images = NDArray[np.float32]
@@ -40,7 +41,7 @@ class DigitsConfig(StrictModel):
     channels: Annotated[int, Field(ge=1, le=16)] = 1
 
     classes: ClassVar[int] = 10
-    events: ClassVar[bool] = False
+    delivers: ClassVar[Delivery] = Delivery.IMAGES
 
     @property
     def shape(self) -> Shape:

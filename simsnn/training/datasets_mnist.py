@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simsnn.config.quantities import Index, StrictModel
 from simsnn.errors import ConfigError, Where
 from simsnn.training.datasets_digits import Images, Labels, TestFraction
+from simsnn.workload.encoding import Delivery
 from simsnn.workload.layers import Shape
 
 PIXELS = 28
@@ -38,7 +39,7 @@ class Mnist5kConfig(StrictModel):
     shrink: Literal[1, 2] = 1
 
     classes: ClassVar[int] = 10
-    events: ClassVar[bool] = False
+    delivers: ClassVar[Delivery] = Delivery.IMAGES
 
     @property
     def shape(self) -> Shape:

@@ -25,6 +25,7 @@ from pydantic import Field, model_validator
 
 from simsnn.config.quantities import Index, StrictModel
 from simsnn.training.datasets_digits import PIXELS, Labels, TestFraction, bundled_digits
+from simsnn.workload.encoding import Delivery
 from simsnn.workload.layers import Shape
 
 Frames = NDArray[np.uint8]
@@ -50,7 +51,7 @@ class MovingDigitsConfig(StrictModel):
     threshold: Annotated[float, Field(gt=0, lt=1, strict=False)] = 0.2
 
     classes: ClassVar[int] = 10
-    events: ClassVar[bool] = True
+    delivers: ClassVar[Delivery] = Delivery.EVENTS
 
     @model_validator(mode="after")
     def _digit_fits(self) -> MovingDigitsConfig:

@@ -131,7 +131,7 @@ class _Trainer:
         return np.random.default_rng((self.seed, purpose))
 
     def encoded(self, images: Array, rng: np.random.Generator) -> Array:
-        """Images (B, C, H, W) or events (B, T, C, H, W) as input (T, B, H, W, C); one step where all are equal."""
+        """Images (B, C, H, W) or frames of every step (B, T, C, H, W) as (T, B, H, W, C); T = 1 where all are equal."""
         steps = 1 if self.encoding is Encoding.DIRECT else self.timesteps
         return np.ascontiguousarray(np.moveaxis(encode(images, self.encoding, steps, rng), 2, -1))
 

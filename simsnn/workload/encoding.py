@@ -8,10 +8,13 @@ With intensity x in [0, 1] (clipped for the two spiking codes) and t = 0 .. T - 
 - ``latency``: one spike at ``t = min(T - 1, floor((1 - x) * T))``, earlier for larger intensity;
   x = 0 never fires.
 - ``events``: the samples already are spikes in every step and are taken as they are.
+- ``sequence``: the samples are real values of every step, ``s[t] = x[t]``, taken as they are. The
+  first layer then multiplies.
 
 Costs on the vector unit. ``direct``: none. ``poisson``: each step reads one random word from a
 generator port (counted as a lookup) and compares it. ``latency``: the firing time once per
-element (1 - x, times T), one comparison per step. ``events``: none; each step's frame is fetched.
+element (1 - x, times T), one comparison per step. ``events`` and ``sequence``: none;
+each step's own frame is fetched.
 
 Proof: ``tests/unit/test_encoding.py``.
 """
@@ -28,6 +31,14 @@ from numpy.typing import NDArray
 from simsnn.costs import OperationCounts
 
 
+class Delivery(StrEnum):
+    """What the samples of a data set are."""
+
+    IMAGES = "images"
+    EVENTS = "events of every time step"
+    SEQUENCES = "real values of every time step"
+
+
 class Encoding(StrEnum):
     """Encodings of the experiment key ``workload.encoding``."""
 
@@ -35,11 +46,18 @@ class Encoding(StrEnum):
     POISSON = "poisson"
     LATENCY = "latency"
     EVENTS = "events"
+    SEQUENCE = "sequence"
+
+    @property
+    def takes(self) -> Delivery:
+        """Samples that this encoding reads."""
+        own = {Encoding.EVENTS: Delivery.EVENTS, Encoding.SEQUENCE: Delivery.SEQUENCES}
+        return own.get(self, Delivery.IMAGES)
 
     @property
     def binary(self) -> bool:
         """True when the first layer's input is spikes."""
-        return self is not Encoding.DIRECT
+        return self not in (Encoding.DIRECT, Encoding.SEQUENCE)
 
     @property
     def computed(self) -> bool:
@@ -69,6 +87,7 @@ _COSTS = {
     Encoding.POISSON: EncodingCost(OperationCounts(), OperationCounts(lookup=1, compare=1)),
     Encoding.LATENCY: EncodingCost(OperationCounts(add=1, multiply=1), OperationCounts(compare=1)),
     Encoding.EVENTS: EncodingCost(OperationCounts(), OperationCounts()),
+    Encoding.SEQUENCE: EncodingCost(OperationCounts(), OperationCounts()),
 }
 
 
@@ -84,7 +103,7 @@ def encode(
     ----------
     images : NDArray[float32], shape (B, C, H, W) or (B, N)
         Intensities; 0..1 is the useful range of the spiking codes. For ``events`` zeros and ones,
-        (B, T, C, H, W) or (B, T, N).
+        (B, T, C, H, W) or (B, T, N); for ``sequence`` any finite values of that shape.
     encoding : Encoding
         Which code.
     timesteps : int
@@ -100,14 +119,15 @@ def encode(
     Raises
     ------
     ValueError
-        If an intensity is NaN or infinite, T is below 1, or events are not binary or not of T steps.
+        If an intensity is NaN or infinite, T is below 1, events are not binary, or events or a
+        sequence are not of T steps.
     """
     if timesteps < 1:
         raise ValueError(f"timesteps must be at least 1, got {timesteps}")
     if not np.isfinite(images).all():
         raise ValueError("an intensity is NaN or infinite")
-    if encoding is Encoding.EVENTS:
-        return _taken_as_they_are(images, timesteps)
+    if encoding.takes is not Delivery.IMAGES:
+        return _taken_as_they_are(images, encoding, timesteps)
     shape = (timesteps, *images.shape)
     if encoding is Encoding.DIRECT:
         return np.broadcast_to(images, shape).astype(np.float32)
@@ -119,13 +139,13 @@ def encode(
     return fires.astype(np.float32)
 
 
-def _taken_as_they_are(events: NDArray[Any], timesteps: int) -> NDArray[np.float32]:
-    """Events (B, T, ...) as spikes (T, B, ...)."""
-    if events.shape[1] != timesteps:
-        raise ValueError(f"the events have {events.shape[1]} steps, not {timesteps}")
-    if not np.isin(events, (0, 1)).all():
+def _taken_as_they_are(samples: NDArray[Any], encoding: Encoding, timesteps: int) -> NDArray[np.float32]:
+    """Samples (B, T, ...) that have every step, as (T, B, ...)."""
+    if samples.shape[1] != timesteps:
+        raise ValueError(f"the samples of {encoding.value} have {samples.shape[1]} steps, not {timesteps}")
+    if encoding.binary and not np.isin(samples, (0, 1)).all():
         raise ValueError("an event is neither 0 nor 1")
-    return np.ascontiguousarray(np.moveaxis(events, 1, 0), np.float32)
+    return np.ascontiguousarray(np.moveaxis(samples, 1, 0), np.float32)
 
 
 def firing_time(intensity: NDArray[np.float32], timesteps: int) -> NDArray[np.int64]:

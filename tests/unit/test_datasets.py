@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from simsnn.errors import ConfigError
 from simsnn.training import datasets_digits
 from simsnn.training.datasets import check_encoding, load_dataset, split
+from simsnn.training.datasets_columns import DigitsColumnsConfig
 from simsnn.training.datasets_digits import DigitsConfig, read_digits
 from simsnn.training.datasets_moving import MovingDigitsConfig
 from simsnn.workload.encoding import Encoding
@@ -88,14 +89,19 @@ def test_enlarged_digits_repeat_pixels_and_channels() -> None:
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
-def test_events_and_images_need_encodings_of_their_own(encoding: Encoding) -> None:
-    events, fitting = MovingDigitsConfig(kind="moving_digits"), encoding is Encoding.EVENTS
-    check_encoding(events if fitting else CONFIG, encoding)
-    with pytest.raises(ConfigError) as caught:
-        check_encoding(CONFIG if fitting else events, encoding)
-    assert caught.value.where.path == "workload.encoding"
-    assert encoding.value in caught.value.message
-    assert encoding.value not in caught.value.allowed
+def test_events_sequences_and_images_need_encodings_of_their_own(encoding: Encoding) -> None:
+    own = {Encoding.EVENTS: "moving_digits", Encoding.SEQUENCE: "digits_columns"}.get(encoding, "digits")
+    for config in (CONFIG, MovingDigitsConfig(kind="moving_digits"), DigitsColumnsConfig(kind="digits_columns")):
+        if config.kind == own:
+            check_encoding(config, encoding)
+            continue
+        with pytest.raises(ConfigError) as caught:
+            check_encoding(config, encoding)
+        assert caught.value.where.path == "workload.encoding"
+        assert encoding.value in caught.value.message
+        assert encoding.value not in caught.value.allowed
+        for fitting in caught.value.allowed:
+            check_encoding(config, Encoding(fitting))
 
 
 def test_a_wrong_shape_names_both_shapes() -> None:

@@ -33,6 +33,21 @@ def test_events_are_taken_as_they_are() -> None:
         _encode(2 * events, Encoding.EVENTS, 4)
 
 
+def test_a_sequence_is_taken_as_it_is() -> None:
+    """Values of every step, also negative ones and ones above 1, in a buffer of their own."""
+    samples = (np.random.default_rng(2).standard_normal((3, 4, 2, 5)) * 3).astype(np.float32)
+    encoded = _encode(samples, Encoding.SEQUENCE, 4)
+    assert (encoded.shape, encoded.dtype) == ((4, 3, 2, 5), np.float32)
+    assert encoded.flags.c_contiguous
+    for step in range(4):
+        np.testing.assert_array_equal(encoded[step], samples[:, step])
+    with pytest.raises(ValueError, match="samples of sequence have 4 steps, not 3"):
+        _encode(samples, Encoding.SEQUENCE, 3)
+    samples[1, 2, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        _encode(samples, Encoding.SEQUENCE, 4)
+
+
 def test_only_codes_that_make_spikes_are_computed() -> None:
     assert [encoding for encoding in Encoding if encoding.computed] == [Encoding.POISSON, Encoding.LATENCY]
 
@@ -85,7 +100,8 @@ def test_latency_formula() -> None:
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 def test_operand_and_cost(encoding: Encoding) -> None:
-    samples = _events(3) if encoding is Encoding.EVENTS else _images()
+    own = {Encoding.EVENTS: _events(3), Encoding.SEQUENCE: np.random.default_rng(3).random((3, 3, 2, 4), np.float32)}
+    samples = own.get(encoding, _images())
     encoded = _encode(samples, encoding, 3)
     assert encoded.dtype == np.float32
     assert encoding.binary == bool(np.isin(encoded, (0, 1)).all())
@@ -95,6 +111,7 @@ def test_operand_and_cost(encoding: Encoding) -> None:
         Encoding.POISSON: (OperationCounts(), OperationCounts(lookup=1, compare=1)),
         Encoding.LATENCY: (OperationCounts(add=1, multiply=1), OperationCounts(compare=1)),
         Encoding.EVENTS: (OperationCounts(), OperationCounts()),
+        Encoding.SEQUENCE: (OperationCounts(), OperationCounts()),
     }[encoding]
     assert encoding.cost == EncodingCost(once, per_step)
 
