@@ -6,6 +6,9 @@ from pydantic import BaseModel, Discriminator, Tag
 
 from simsnn.neurons.iir import IirNeuron
 from simsnn.neurons.lif import LifNeuron
+from simsnn.neurons.lif_integer import IntegerLifNeuron
+from simsnn.neurons.reversible import ReversibleLeiNeuron
+from simsnn.neurons.reversible_integer import ReversibleIntegerNeuron
 from simsnn.registry import Registry
 
 
@@ -16,9 +19,20 @@ def _kind(value: Any) -> Any:
     return value.get("kind", "lif") if isinstance(value, dict) else None
 
 
-Neuron = Annotated[Annotated[LifNeuron, Tag("lif")] | Annotated[IirNeuron, Tag("iir")], Discriminator(_kind)]
+Neuron = Annotated[
+    Annotated[LifNeuron, Tag("lif")]
+    | Annotated[IirNeuron, Tag("iir")]
+    | Annotated[ReversibleLeiNeuron, Tag("reversible_lei")]
+    | Annotated[ReversibleIntegerNeuron, Tag("reversible_integer")]
+    | Annotated[IntegerLifNeuron, Tag("lif_integer")],
+    Discriminator(_kind),
+]
 """Any neuron, as a file describes it."""
 
-NEURONS: Registry[type[LifNeuron] | type[IirNeuron]] = Registry("neuron")
+AnyNeuron = LifNeuron | IirNeuron | ReversibleLeiNeuron | ReversibleIntegerNeuron | IntegerLifNeuron
+NEURONS: Registry[type[AnyNeuron]] = Registry("neuron")
 NEURONS.add("lif", LifNeuron)
 NEURONS.add("iir", IirNeuron)
+NEURONS.add("reversible_lei", ReversibleLeiNeuron)
+NEURONS.add("reversible_integer", ReversibleIntegerNeuron)
+NEURONS.add("lif_integer", IntegerLifNeuron)
