@@ -36,3 +36,7 @@ NEURONS.add("iir", IirNeuron)
 NEURONS.add("reversible_lei", ReversibleLeiNeuron)
 NEURONS.add("reversible_integer", ReversibleIntegerNeuron)
 NEURONS.add("lif_integer", IntegerLifNeuron)
+
+Reversible = ReversibleLeiNeuron | ReversibleIntegerNeuron | IntegerLifNeuron
+"""Neurons that fulfil :class:`simsnn.neurons.reversible.ReversibleNeuron`."""
+REVERSIBLE = ("reversible_lei", "reversible_integer", "lif_integer")

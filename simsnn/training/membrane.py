@@ -55,15 +55,15 @@ class Membrane:
         """
         spikes, v = self._outputs(current)
         if smooth:
-            held = _rows(spikes)[:0] if frozen is None else _rows(frozen)
-            self.neuron.forward_smooth(_rows(current), self.learned, held, _rows(spikes), _rows(v))
+            held = rows(spikes)[:0] if frozen is None else rows(frozen)
+            self.neuron.forward_smooth(rows(current), self.learned, held, rows(spikes), rows(v))
         else:
             self.forward_from(current, self.empty_state(current), spikes, v)
         return spikes, v
 
     def forward_from(self, current: Array, state: Array, spikes: Array, v: Array) -> None:
         """Any run of time steps: writes spikes and potentials of it, takes ``state`` from before it to behind it."""
-        self.neuron.forward(_rows(current), self.learned, _rows(spikes), _rows(v), state)
+        self.neuron.forward(rows(current), self.learned, rows(spikes), rows(v), state)
 
     def empty_state(self, current: Array) -> Array:
         """State (words, n) before the first step."""
@@ -77,19 +77,19 @@ class Membrane:
         """Spikes and potential, both (T, B, H, W, C), with all that a step keeps rounded to ``bits``."""
         spikes, v = self._outputs(current)
         store = partial(fixed_point, bits=bits, threshold=self.neuron.threshold)
-        self.neuron.forward_stored(_rows(current), self.learned, store, _rows(spikes), _rows(v))
+        self.neuron.forward_stored(rows(current), self.learned, store, rows(spikes), rows(v))
         return spikes, v
 
     def potential_without_firing(self, current: Array) -> Array:
         """Potential (n,) of every neuron in float64 after T steps in which nothing fires."""
-        rows = _rows(current)
-        every_step = np.broadcast_to(rows, (self.timesteps, rows.shape[1]))
+        given = rows(current)
+        every_step = np.broadcast_to(given, (self.timesteps, given.shape[1]))
         return self.neuron.potential_without_firing(every_step, self.learned)
 
     def derivative(self, v: Array) -> Array:
         """Surrogate derivative at every membrane potential."""
         h = np.empty_like(v)
-        self.neuron.derivative(_rows(v), self.learned, _rows(h))
+        self.neuron.derivative(rows(v), self.learned, rows(h))
         return h
 
     def backward(self, ds: Array, v: Array, spikes: Array, current: Array, dlearned: Array) -> Array:
@@ -112,8 +112,8 @@ class Membrane:
         self, ds: Array, v: Array, spikes: Array, current: Array, carry: Array, dx: Array, dlearned: Array
     ) -> None:
         """Any run of time steps: writes its gradient, takes ``carry`` from behind it to before it."""
-        rows = (_rows(ds), _rows(current), self.learned, _rows(v), _rows(spikes))
-        self.neuron.backward(*rows, carry, _rows(dx), dlearned)
+        given = (rows(ds), rows(current), self.learned, rows(v), rows(spikes))
+        self.neuron.backward(*given, carry, rows(dx), dlearned)
 
     def _outputs(self, current: Array) -> tuple[Array, Array]:
         """Room for spikes and potentials."""
@@ -121,6 +121,6 @@ class Membrane:
         return np.empty(shape, current.dtype), np.empty(shape, current.dtype)
 
 
-def _rows(maps: Array) -> Array:
+def rows(maps: Array) -> Array:
     """One row per time step, contiguous, so that every caller meets the same compiled kernel."""
     return np.ascontiguousarray(maps).reshape(len(maps), -1)

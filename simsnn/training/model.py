@@ -21,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.errors import ConfigError, Where
+from simsnn.training.backpropagation import StoredTapes, backpropagate, over_time
 from simsnn.training.membrane import Membrane
-from simsnn.training.normalisation import Moments, Normalised, normalise, normalise_backward
+from simsnn.training.normalisation import Moments, Normalised, normalise
 from simsnn.training.parameters import Layout, neuron_behind
-from simsnn.training.pooling import pool_backward, pool_maximum, pool_mean
+from simsnn.training.pooling import pool_maximum, pool_mean
 from simsnn.training.quantise import Rounding, symmetric, unit_interval
 from simsnn.training.synapse import Synapse
+from simsnn.training.tape import Gradients, LayerTape, flattened, slots_of, steps_of
 from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer
 from simsnn.workload.network import Layer, Network
 
@@ -47,50 +49,6 @@ class State:
     def copy(self) -> State:
         """A state that further updates leave alone."""
         return State(self.parameters.copy(), self.statistics)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerTape:
-    """What one layer left for backward.
-
-    Parameters
-    ----------
-    inputs : tuple of array
-        Values it read.
-    current : array
-        Its value before the neuron.
-    output : array
-        Its value behind the neuron; ``current`` itself where there is none.
-    v : array or None
-        Membrane potential before the reset.
-    winner : array or None
-        Winning element of every max-pooling window, (T*B, Ho, Wo, C).
-    normalised : Normalised or None
-        State of a normalisation.
-    """
-
-    inputs: tuple[Array, ...]
-    current: Array
-    output: Array
-    v: Array | None = None
-    winner: Array | None = None
-    normalised: Normalised | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerGradient:
-    """Gradients at one layer: towards its output (behind the neuron) and its current (before it)."""
-
-    output: Array
-    current: Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Gradients:
-    """Gradient of the loss: one vector over all parameters, and per layer where it was asked for."""
-
-    vector: Array
-    layers: tuple[LayerGradient | None, ...]
 
 
 class Model:
@@ -122,7 +80,6 @@ class Model:
         self.dtype = np.dtype(dtype)
         self.rounding = rounding
         self.layout = Layout.of(network, timesteps)
-        self._needs_gradient = tuple(network.needs_input_gradient(layer) for layer in network.layers)
 
     def initial_statistics(self) -> Statistics:
         """Moments before any batch: zero mean, unit variance."""
@@ -151,7 +108,7 @@ class Model:
         for layer in self.network.layers:
             inputs = tuple(x if i < 0 else tapes[i].output for i in layer.inputs)
             view = self.layout.view(scaled, layer.index)
-            tape = self._value(layer, inputs, view, statistics, training=True)
+            tape = self.layer_value(layer, inputs, scaled, statistics, training=True)
             stage = neuron_behind(self.network, layer)
             if layer.has_weights and stage is not None and stage.neuron is not None:
                 membrane = self.membrane(stage, scaled)
@@ -207,17 +164,17 @@ class Model:
             For gradient checks only, see :meth:`Membrane.forward`.
         """
         tapes: list[LayerTape] = []
-        parameters = self._rounded(parameters)
+        parameters = self.rounded(parameters)
         if self.rounding is not None:
             x = unit_interval(x, self.rounding.input_bits)
         for layer in self.network.layers:
             inputs = tuple(x if i < 0 else tapes[i].output for i in layer.inputs)
-            tape = self._value(layer, inputs, self.layout.view(parameters, layer.index), statistics, training)
+            tape = self.layer_value(layer, inputs, parameters, statistics, training=training)
             held = None if frozen is None else frozen[layer.index]
             tapes.append(self._fired(layer, tape, parameters, smooth, held))
         return tuple(tapes)
 
-    def _rounded(self, parameters: Array) -> Array:
+    def rounded(self, parameters: Array) -> Array:
         """Parameters with every layer's weights at their stored width."""
         if self.rounding is None:
             return parameters
@@ -260,72 +217,38 @@ class Model:
         keep : bool
             True returns the gradients at every layer as well.
         """
-        vector, parameters = np.zeros(self.layout.size, self.dtype), self._rounded(parameters)
-        towards: list[Array | None] = [None] * len(tapes)
-        kept: list[LayerGradient | None] = [None] * len(tapes)
-        towards[-1] = _spread(d_logits, tapes[-1].output)
-        for layer in reversed(self.network.layers):
-            tape, output = tapes[layer.index], towards[layer.index]
-            towards[layer.index] = None
-            if output is None:
-                continue
-            current = output
-            if layer.neuron is not None and tape.v is not None:
-                learned = self.layout.neuron_view(vector, layer.index)
-                neurons = self.membrane(layer, parameters)
-                current = neurons.backward(output, tape.v, tape.output, tape.current, learned)
-            if self.rounding is not None:
-                current = symmetric(current, self.rounding.gradient_bits)
-            kept[layer.index] = LayerGradient(output, current) if keep else None
-            view = self.layout.view(vector, layer.index)
-            current = _match(current, tape.current)
-            gradients = self._gradients(layer, tape, parameters, current, view)
-            for source, gradient in zip(layer.inputs, gradients, strict=True):
-                if source >= 0 and gradient is not None:
-                    _accumulate(towards, source, _match(gradient, tapes[source].output))
-        return Gradients(vector, tuple(kept))
+        rounded = self.rounded(parameters)
+        towards = over_time(d_logits, len(tapes[-1].output))
+        return backpropagate(self, rounded, StoredTapes(self, rounded, tapes), towards, keep=keep)
 
-    def _value(
-        self, layer: Layer, inputs: tuple[Array, ...], parameters: Array, statistics: Statistics, training: bool
+    def layer_tape(
+        self, layer: Layer, inputs: tuple[Array, ...], parameters: Array, statistics: Statistics, *, training: bool
     ) -> LayerTape:
-        """Value of a layer before its neuron."""
+        """One layer with its neuron; parameters at their stored width."""
+        tape = self.layer_value(layer, inputs, parameters, statistics, training=training)
+        return self._fired(layer, tape, parameters)
+
+    def layer_value(
+        self, layer: Layer, inputs: tuple[Array, ...], parameters: Array, statistics: Statistics, *, training: bool
+    ) -> LayerTape:
+        """Value of a layer before its neuron; parameters at their stored width."""
+        parameters = self.layout.view(parameters, layer.index)
         x, config = inputs[0], layer.config
         if layer.has_weights:
-            return _tape(inputs, _unslot(Synapse(layer.geometry).forward(_slots(x), parameters), x))
+            return _tape(inputs, steps_of(Synapse(layer.geometry).forward(slots_of(x), parameters), x.shape[1]))
         if isinstance(config, MaxPoolLayer):
-            out, winner = pool_maximum(_slots(x), config, layer.out_shape)
-            return _tape(inputs, _unslot(out, x), winner=winner)
+            out, winner = pool_maximum(slots_of(x), config, layer.out_shape)
+            return _tape(inputs, steps_of(out, x.shape[1]), winner=winner)
         if isinstance(config, AvgPoolLayer):
-            return _tape(inputs, _unslot(pool_mean(_slots(x), config, layer.out_shape), x))
+            return _tape(inputs, steps_of(pool_mean(slots_of(x), config, layer.out_shape), x.shape[1]))
         if isinstance(config, BatchNormLayer):
             batch = training and config.mode == "training"
             stored = None if batch else statistics[layer.index]
             result = normalise(x, parameters[0], parameters[1], config.epsilon, stored)
             return _tape(inputs, result.y, normalised=result)
         if config.kind == "flatten":
-            return _tape(inputs, _flatten(x))
+            return _tape(inputs, flattened(x))
         return _tape(inputs, inputs[0] + inputs[1])
-
-    def _gradients(
-        self, layer: Layer, tape: LayerTape, parameters: Array, gradient: Array, view: Array
-    ) -> tuple[Array | None, ...]:
-        """Gradients towards the inputs of a layer; writes its parameters' gradient into ``view``."""
-        x, config, wanted = tape.inputs[0], layer.config, self._needs_gradient[layer.index]
-        weights = self.layout.view(parameters, layer.index)
-        if layer.has_weights:
-            synapse = Synapse(layer.geometry)
-            view[...] = synapse.weight_gradient(_slots(x), _slots(gradient))
-            return (_unslot(synapse.input_gradient(_slots(gradient), weights), x) if wanted else None,)
-        if tape.normalised is not None:
-            dx, view[0], view[1] = normalise_backward(tape.normalised, weights[0], gradient)
-            return (dx if wanted else None,)
-        if not wanted:
-            return tuple(None for _ in layer.inputs)
-        if isinstance(config, MaxPoolLayer | AvgPoolLayer):
-            return (_unslot(pool_backward(_slots(gradient), config, tape.winner, _slots(x).shape), x),)
-        if config.kind == "flatten":
-            return (_unflatten(gradient, x.shape),)
-        return (gradient, gradient)
 
 
 def _check_trainable(network: Network) -> None:
@@ -347,44 +270,3 @@ def _tape(
     inputs: tuple[Array, ...], value: Array, winner: Array | None = None, normalised: Normalised | None = None
 ) -> LayerTape:
     return LayerTape(inputs, value, value, None, winner, normalised)
-
-
-def _slots(x: Array) -> Array:
-    """(T, B, H, W, C) as (T*B, H, W, C)."""
-    return np.ascontiguousarray(x).reshape(-1, *x.shape[2:])
-
-
-def _unslot(maps: Array, like: Array) -> Array:
-    """(T*B, H, W, C) as (T, B, H, W, C), T and B those of ``like``."""
-    steps = maps.shape[0] // like.shape[1]
-    return maps.reshape(steps, like.shape[1], *maps.shape[1:])
-
-
-def _match(gradient: Array, value: Array) -> Array:
-    """Sum a gradient over time where its value is the same in every step."""
-    if value.shape[0] < gradient.shape[0]:
-        total: Array = gradient.sum(axis=0, keepdims=True)
-        return total
-    return np.broadcast_to(gradient, value.shape)
-
-
-def _spread(d_logits: Array, output: Array) -> Array:
-    """Gradient towards the readout's output: every time step has the same share of the mean."""
-    steps = output.shape[0]
-    share = (d_logits / output.dtype.type(steps)).reshape(1, *output.shape[1:])
-    return np.repeat(share, steps, axis=0)
-
-
-def _accumulate(towards: list[Array | None], index: int, gradient: Array) -> None:
-    held = towards[index]
-    towards[index] = gradient if held is None else held + gradient
-
-
-def _flatten(x: Array) -> Array:
-    """(T, B, H, W, C) to (T, B, 1, 1, C*H*W), channels outermost."""
-    return x.transpose(0, 1, 4, 2, 3).reshape(*x.shape[:2], 1, 1, -1)
-
-
-def _unflatten(gradient: Array, shape: tuple[int, ...]) -> Array:
-    _, batch, height, width, channels = shape
-    return gradient.reshape(-1, batch, channels, height, width).transpose(0, 1, 3, 4, 2)

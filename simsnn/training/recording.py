@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from simsnn.kernels.pooling import avg_pool, max_pool_select
 from simsnn.training.loss import Labels, LossName, loss_function
-from simsnn.training.model import Gradients, LayerTape, Model, State
+from simsnn.training.model import Model, State
 from simsnn.training.parameters import neuron_behind
+from simsnn.training.tape import Gradients, LayerTape
 from simsnn.workload.activity import (
     Activity,
     ActivityKind,

@@ -1,0 +1,105 @@
+"""A training step in any backward mode: loss, gradient, and what was kept in between.
+
+Proof: ``tests/unit/test_backward_modes.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsnn.training.backpropagation import backpropagate, over_time
+from simsnn.training.kept import Kept
+from simsnn.training.loss import Labels, LossName, loss_function
+from simsnn.training.model import Model, State
+from simsnn.training.modes.layer_checkpoint import LayerCheckpointed
+from simsnn.training.modes.online import online_step
+from simsnn.training.modes.reversing import Reversed
+from simsnn.training.modes.step import ForwardRun, StepInputs
+from simsnn.training.modes.store_all import StoreAll
+from simsnn.training.modes.time_checkpoint import TimeCheckpointed
+from simsnn.training.tape import Array, Gradients
+from simsnn.workload.backward_modes import BackwardMode, LayerCheckpoint, Ottt, ReversibleMode, Sltt, TimeCheckpoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModeStep:
+    """A training step.
+
+    Parameters
+    ----------
+    loss : float
+        Its loss.
+    logits : array, shape (B, classes)
+        Readout, the mean over time.
+    gradients : Gradients
+        Towards every parameter.
+    kept : Kept
+        What lay stored between forward and backward (online: between time steps).
+    leftover : float or None
+        What the inverse left before the first step, where it should be zero; None where nothing was inverted.
+    """
+
+    loss: float
+    logits: Array
+    gradients: Gradients
+    kept: Kept
+    leftover: float | None = None
+
+
+def mode_step(
+    model: Model, state: State, x: Array, labels: Labels, loss: LossName, mode: BackwardMode, *, keep: bool = False
+) -> ModeStep:
+    """One training step without an update.
+
+    Parameters
+    ----------
+    model : Model
+        The network; values are not rounded.
+    state : State
+        Parameters and stored moments.
+    x : array, shape (T, B, H, W, C) or (1, B, H, W, C)
+        Encoded input; one step stands for all.
+    labels : NDArray[int64], shape (B,)
+        Targets.
+    loss : str
+        Which loss.
+    mode : BackwardMode
+        How the backward pass comes by what it needs.
+    keep : bool
+        Return the gradients at every layer as well.
+
+    Raises
+    ------
+    UnsupportedOperation
+        Where the network's neurons or normalisations do not allow the mode.
+    """
+    every_step = np.ascontiguousarray(np.broadcast_to(x, (model.timesteps, *x.shape[1:])))
+    step = StepInputs(model, model.rounded(state.parameters), state.statistics, every_step)
+    if isinstance(mode, Sltt | Ottt):
+        online = online_step(step, labels, loss, traces=isinstance(mode, Ottt), keep=keep)
+        return ModeStep(online.loss, _mean(online.readout), online.gradients, online.kept)
+    run = forward_run(step, mode)
+    value, d_logits = loss_function(loss)(_mean(run.readout), labels)
+    towards = over_time(d_logits, model.timesteps)
+    gradients = backpropagate(model, step.parameters, run, towards, keep=keep)
+    leftover = run.leftover if isinstance(run, Reversed) else None
+    return ModeStep(value, _mean(run.readout), gradients, run.kept, leftover)
+
+
+def forward_run(step: StepInputs, mode: BackwardMode) -> ForwardRun:
+    """Forward pass of a mode that has all time steps before it goes back."""
+    if isinstance(mode, LayerCheckpoint):
+        return LayerCheckpointed(step, mode)
+    if isinstance(mode, TimeCheckpoint):
+        return TimeCheckpointed(step, mode)
+    if isinstance(mode, ReversibleMode):
+        return Reversed(step, mode)
+    return StoreAll(step)
+
+
+def _mean(readout: Array) -> Array:
+    """Readout (B, classes)."""
+    logits: Array = readout.mean(axis=0).reshape(readout.shape[1], -1)
+    return logits

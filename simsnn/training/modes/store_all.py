@@ -1,0 +1,37 @@
+"""Store-all: every tape stays; the reference of all other modes."""
+
+from __future__ import annotations
+
+from simsnn.costs import OperandClass
+from simsnn.training.backpropagation import StoredTapes
+from simsnn.training.kept import Kept, KeptTensor
+from simsnn.training.modes.step import StepInputs, stored_inputs
+from simsnn.training.tape import Array, LayerTape
+
+
+class StoreAll(StoredTapes):
+    """A forward pass that kept everything."""
+
+    def __init__(self, step: StepInputs) -> None:
+        self.step = step
+        tapes: list[LayerTape] = []
+        for layer in step.model.network.layers:
+            tapes.append(step.tape(layer, step.inputs(layer, tapes)))
+        self.all = tuple(tapes)
+        super().__init__(step.model, step.parameters, self.all)
+
+    @property
+    def readout(self) -> Array:
+        """See :class:`simsnn.training.modes.step.ForwardRun`."""
+        return self.all[-1].output
+
+    @property
+    def kept(self) -> Kept:
+        """Inputs of layers with weights, and what every neuron stashes: potentials, or one mask bit of each."""
+        tensors = stored_inputs(self.step, self.all)
+        for layer, tape in zip(self.model.network.layers, self.all, strict=True):
+            if layer.neuron is not None and tape.v is not None:
+                masks = layer.neuron.stashes_mask_only
+                role = OperandClass.MASKS if masks else OperandClass.MEMBRANE
+                tensors.append(KeptTensor(layer.name, role, tape.v.size, masks))
+        return Kept(tuple(tensors))
