@@ -30,7 +30,7 @@ from simsnn.schedule.program import MessageCosts, PipelineProgram, PipelineSched
 from simsnn.schedule.step_graph import StepGraph
 from simsnn.schedule.validity import MemoryPlace, check_program
 from simsnn.workload.network import Network
-from simsnn.workload.step_tensors import Stash
+from simsnn.workload.recompute import repeats_products
 from simsnn.workload.training_step import micro_batches
 
 
@@ -191,13 +191,13 @@ def _check(experiment: ExperimentConfig, network: Network, schedule: PipelineSch
             value=batches,
             allowed=tuple(str(n) for n in range(1, workload.batch + 1) if workload.batch % n == 0),
         )
-    if workload.stash is Stash.RECOMPUTE and getattr(schedule, "weights", Weights.STASHED) is Weights.LATEST:
+    latest = getattr(schedule, "weights", Weights.STASHED) is Weights.LATEST
+    if latest and repeats_products(network, workload.mode):
         raise UnsupportedOperation(
-            "with weights: latest the potentials of the forward pass cannot be made again: its weights are gone",
-            where=Where("workload.stash"),
-            value=workload.stash.value,
-            allowed=(Stash.STORE.value,),
-            remedy="use schedule.weights stashed, or stash: store",
+            "with weights: latest the currents of the forward pass cannot be made again: its weights are gone",
+            where=Where("workload.backward"),
+            value=workload.mode.kind,
+            remedy="use schedule.weights stashed, or a mode that repeats no product (bptt)",
         )
     groups = tuple(group.name for group in experiment.hardware.processors)
     for name in experiment.mapping.processors:

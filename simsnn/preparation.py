@@ -24,11 +24,12 @@ from simsnn.refusals import check_activity, check_clock, check_order, check_pric
 from simsnn.results.report import Provenance
 from simsnn.schedule.engine_pipeline import EnginePipeline
 from simsnn.training.config import TrainConfig
+from simsnn.workload.backward_modes import LayerCheckpoint
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, build_network
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
 from simsnn.workload.recompute import kept_stashes
-from simsnn.workload.step_tensors import Stash, StepScope, Widths
+from simsnn.workload.step_tensors import StepScope, Widths
 
 
 def build_experiment_network(experiment: ExperimentConfig) -> Network:
@@ -89,7 +90,7 @@ def map_step(
 def step_scope(experiment: ExperimentConfig, passes: frozenset[Pass]) -> StepScope:
     """What one training step of an experiment covers."""
     workload = experiment.workload
-    return StepScope(workload.timesteps, workload.batch, passes, workload.encoding, stash=workload.stash)
+    return StepScope(workload.timesteps, workload.batch, passes, workload.encoding, backward=workload.mode)
 
 
 def step_widths(experiment: ExperimentConfig) -> Widths:
@@ -129,8 +130,8 @@ def step_operations(experiment: ExperimentConfig, network: Network) -> tuple[Ope
 
 
 def _runs(operation: Operation, passes: frozenset[Pass]) -> bool:
-    """Pass R and the vector work of B belong to W as well: both need the neuron-input gradients."""
-    if operation.pass_ is Pass.R or (isinstance(operation, VectorOperation) and operation.pass_ is Pass.B):
+    """Passes I, R and the vector work of B belong to W as well: all lead to the neuron-input gradients."""
+    if operation.pass_ in (Pass.I, Pass.R) or (isinstance(operation, VectorOperation) and operation.pass_ is Pass.B):
         return bool(passes & {Pass.B, Pass.W})
     return operation.pass_ in passes
 
@@ -170,10 +171,11 @@ def assumptions(prepared: MappedStep, activity: ResolvedActivity) -> tuple[str, 
         found.append("direct encoding: the frame is stored and fetched once per time step")
     if experiment.schedule.kind == "step_by_step":
         found.append("step by step: the first step fetches a zero state, the last stores one that nobody reads")
-    kept = kept_stashes(prepared.network) if workload.stash is Stash.RECOMPUTE else ()
+    single = isinstance(workload.mode, LayerCheckpoint) and workload.mode.alone(prepared.network)
+    kept = kept_stashes(prepared.network) if single and not bare else ()
     if kept:
         found.append(
-            f"stash: recompute: {', '.join(kept)} keep what they stash (one mask bit, or currents behind pooling)"
+            f"layer checkpoints: {', '.join(kept)} keep what they stash (one mask bit, or currents behind pooling)"
         )
     if any(array.transpose == "on_store" for array in experiment.hardware.arrays if hasattr(array, "transpose")):
         found.append("transpose on_store: writing and keeping the second copy costs nothing")

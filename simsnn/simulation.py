@@ -37,7 +37,7 @@ from simsnn.sim.bounds import check_bounds, find_bounds
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
-from simsnn.workload.step_tensors import Stash
+from simsnn.workload.backward_modes import Stash
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def _with_baselines(report: Report, prepared: Prepared) -> Report:
     experiment, network = prepared.experiment, prepared.network
     if experiment.baselines is None:
         return report
-    plain = {"schedule": LayerByLayer(), "workload": experiment.workload.model_copy(update={"stash": Stash.STORE})}
+    workload = experiment.workload.model_copy(update={"stash": Stash.STORE, "backward": None})
+    plain = {"schedule": LayerByLayer(), "workload": workload}
     operations = step_operations(experiment.model_copy(update=plain), network)
     timesteps = 1 if network.bare_gemms else experiment.workload.timesteps
     return with_gpu_baselines(report, experiment.baselines, operations, timesteps)

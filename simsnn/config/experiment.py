@@ -18,10 +18,10 @@ from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.schedule.registry import ScheduleConfig
 from simsnn.training.config import ActivityConfig
 from simsnn.training.optimizer import OptimizerConfig
+from simsnn.workload.backward_modes import BackwardMode, Bptt, LayerCheckpoint, Stash
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import NetworkConfig
 from simsnn.workload.operation import Pass
-from simsnn.workload.step_tensors import Stash
 
 Level = Literal["closed_form", "critical_path", "event"]
 
@@ -34,6 +34,15 @@ class WorkloadConfig(StrictModel):
     passes: tuple[Annotated[Pass, Field(strict=False)], ...] = (Pass.F, Pass.B, Pass.W, Pass.U)
     encoding: Annotated[Encoding, Field(strict=False)] = Encoding.DIRECT
     stash: Annotated[Stash, Field(strict=False)] = Stash.STORE
+    backward: BackwardMode | None = None
+    """What is kept for the backward pass; left out: as ``stash`` says."""
+
+    @property
+    def mode(self) -> BackwardMode:
+        """The backward mode."""
+        if self.backward is not None:
+            return self.backward
+        return LayerCheckpoint() if self.stash is Stash.RECOMPUTE else Bptt()
 
     @model_validator(mode="after")
     def _passes_make_sense(self) -> WorkloadConfig:
@@ -44,9 +53,11 @@ class WorkloadConfig(StrictModel):
         if Pass.U in self.passes and Pass.W not in self.passes:
             raise ValueError("pass U updates with the gradients of pass W: list both")
         if Pass.I in self.passes:
-            raise ValueError("pass I needs a neuron model that asks for it; none here does")
+            raise ValueError("pass I is added by backward: {kind: reversible}; passes name some of F, B, W, U")
         if Pass.R in self.passes:
-            raise ValueError("pass R is added by stash: recompute; passes name some of F, B, W, U")
+            raise ValueError("pass R is added by backward modes that make things again; passes name some of F, B, W, U")
+        if self.backward is not None and self.stash is Stash.RECOMPUTE:
+            raise ValueError("stash: recompute is the older way to say backward: {kind: layer_checkpoint}: give one")
         return self
 
 

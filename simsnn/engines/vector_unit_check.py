@@ -7,7 +7,7 @@ random ready times. Used by ``simsnn validate`` (many cases) and by the test sui
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -65,6 +65,7 @@ def draw_case(rng: np.random.Generator, order: Order, *, reverse: bool, waits: b
         name="vector0", lanes=lanes, ops_per_cycle=per_cycle, pipeline_cycles=pipeline, order=order, block_slots=block
     )
     operation = recurrent_operation(batch, neurons, steps, arithmetic, reverse=reverse)
+    operation = replace(operation, chains=1 + forced % 2)
     blocks = int(rng.integers(1, batch + 1))
     pieces = int(rng.integers(1, most_pieces(config, operation) + 1)) if blocks == batch else 1
     plan = VectorUnit(config).plan(operation, blocks, pieces)
@@ -107,7 +108,7 @@ def compare_case(case: Case) -> int:
         np.array(case.ready, dtype=np.int64),
         plan.config.lanes,
         plan.interval,
-        plan.config.pipeline_cycles,
+        plan.latency - plan.interval + 1,  # a pair node runs through the pipeline once per half
         case.slowdown,
         THRESHOLD,
         operation.reverse,

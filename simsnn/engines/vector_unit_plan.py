@@ -129,8 +129,8 @@ class VectorPlan:
 
     @cached_property
     def latency(self) -> int:
-        """Latency d in edges."""
-        return self.config.latency(self.operation.counts)
+        """Latency d in edges: that of one pass, as often as halves wait for one another."""
+        return self.config.latency(self.operation.counts) * self.operation.chains
 
     @cached_property
     def _units(self) -> int:

@@ -33,7 +33,7 @@ def place(operation: Operation, mapping: MappingConfig, machine: Machine) -> Pla
     path, choice = _choice(operation, key, mapping)
     if choice is None:
         name = path.rpartition(".")[2]
-        why = ": stash: recompute repeats its product" if operation.pass_ is Pass.R else ""
+        why = ": its backward mode repeats the product of F" if operation.pass_ is Pass.R else ""
         raise ConfigError(
             f"mapping does not say which engine runs {name} (needed by {operation.layer}{why})",
             where=Where(path=path),
@@ -57,7 +57,7 @@ def _mapping_key(operation: Operation) -> str:
         return operation.pass_.value
     if operation.part is TaskPart.UPDATE:
         return Pass.U.value
-    return "neuron_backward" if operation.pass_ in (Pass.B, Pass.R) else "neuron"
+    return "neuron_backward" if operation.pass_ in (Pass.B, Pass.I, Pass.R) else "neuron"
 
 
 def _choice(operation: Operation, key: str, mapping: MappingConfig) -> tuple[str, EngineChoice | None]:

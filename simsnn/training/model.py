@@ -24,13 +24,13 @@ from simsnn.errors import ConfigError, Where
 from simsnn.training.backpropagation import StoredTapes, backpropagate, over_time
 from simsnn.training.membrane import Membrane
 from simsnn.training.normalisation import Moments, Normalised, normalise
-from simsnn.training.parameters import Layout, neuron_behind
+from simsnn.training.parameters import Layout
 from simsnn.training.pooling import pool_maximum, pool_mean
 from simsnn.training.quantise import Rounding, symmetric, unit_interval
 from simsnn.training.synapse import Synapse
 from simsnn.training.tape import Gradients, LayerTape, flattened, slots_of, steps_of
 from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer
-from simsnn.workload.network import Layer, Network
+from simsnn.workload.network import Layer, Network, neuron_behind
 
 Array = NDArray[Any]
 INITIAL_SPREAD = 0.7

@@ -80,16 +80,6 @@ def _learned(layer: Layer, timesteps: int) -> int:
     return 0 if layer.neuron is None else math.prod(layer.neuron.learned_shape(timesteps) or (0,))
 
 
-def neuron_behind(network: Network, layer: Layer) -> Layer | None:
-    """The layer whose neuron a current reaches through normalisations and residual sums; None for a readout."""
-    while layer.neuron is None:
-        onward = [network.layers[i] for i in layer.consumers if network.layers[i].kind in ("batch_norm", "add")]
-        if not onward:
-            return None
-        layer = onward[0]
-    return layer
-
-
 def initial_parameters(network: Network, timesteps: int, rng: np.random.Generator, dtype: np.dtype[Any]) -> Array:
     """Parameter vector before calibration.
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from simsnn.kernels.pooling import avg_pool, max_pool_select
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model, State
-from simsnn.training.parameters import neuron_behind
 from simsnn.training.tape import Gradients, LayerTape
 from simsnn.workload.activity import (
     Activity,
@@ -31,7 +30,7 @@ from simsnn.workload.activity import (
     SpikeTensor,
 )
 from simsnn.workload.layers import AvgPoolLayer, MaxPoolLayer
-from simsnn.workload.network import Layer, Network
+from simsnn.workload.network import Layer, Network, neuron_behind
 
 Array = NDArray[Any]
 

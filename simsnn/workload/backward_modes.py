@@ -27,6 +27,7 @@ Functional execution: ``simsnn/training/modes.py``; operations on hardware: ``si
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -34,6 +35,13 @@ from pydantic import Field
 from simsnn.config.quantities import Count, StrictModel
 from simsnn.workload.network import Network
 from simsnn.workload.weight_groups import weight_groups
+
+
+class Stash(StrEnum):
+    """``workload.stash``: the older way to say ``bptt`` (store) or ``layer_checkpoint`` (recompute)."""
+
+    STORE = "store"
+    RECOMPUTE = "recompute"
 
 
 class BackwardModeModel(StrictModel):
@@ -56,12 +64,16 @@ class Bptt(BackwardModeModel):
 class LayerCheckpoint(BackwardModeModel):
     """Only what enters a segment of ``every`` layers with weights is kept; ``sqrt``: ceil(sqrt(layers)) of them."""
 
-    kind: Literal["layer_checkpoint"]
+    kind: Literal["layer_checkpoint"] = "layer_checkpoint"
     every: Count | Literal["sqrt"] = 1
 
     def segment_layers(self, weight_layers: int) -> int:
         """Layers with weights in a segment."""
         return math.ceil(math.sqrt(weight_layers)) if self.every == "sqrt" else self.every
+
+    def alone(self, network: Network) -> bool:
+        """True where every segment is one layer with weights and what follows it."""
+        return self.segment_layers(len(network.weight_layers)) == 1
 
 
 class TimeCheckpoint(BackwardModeModel):

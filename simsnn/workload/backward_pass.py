@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simsnn.costs import OperandClass, OperationCounts
+from simsnn.workload.backward_modes import Bptt, LayerCheckpoint, layer_segments
+from simsnn.workload.forward_pass import ForwardPass
 from simsnn.workload.layers import BatchNormLayer, PoolLayer
 from simsnn.workload.network import Layer
+from simsnn.workload.neuron_backward import NeuronBackward
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, Sparsity, TaskPart, VectorOperation
 from simsnn.workload.output_sparsity import output_sparsity_refusal
-from simsnn.workload.recompute import RecomputedCurrents, recomputes
+from simsnn.workload.segments import Segment
 from simsnn.workload.step_tensors import UpdateRule
 
 NORM_STATISTICS = OperationCounts(add=3, multiply=2)
 NORM_APPLY = OperationCounts(add=2, multiply=3)
 
 
-class BackwardPass(RecomputedCurrents):
+class BackwardPass(NeuronBackward):
     """Builds the backward operations and the updates; declared counts are per element (and time step)."""
 
     readouts: tuple[Operand, ...] = ()
@@ -26,15 +29,41 @@ class BackwardPass(RecomputedCurrents):
 
     def build(self, update: UpdateRule | None) -> list[Operation]:
         """Loss, then layers last to first, each with its update where a rule is given."""
-        operations = self.loss()
-        for layer in reversed(self.network.layers):
-            operations += self._backward_layer(layer)
+        loss, *layers = self.stages()
+        operations = loss
+        for layer, stage in zip(reversed(self.network.layers), layers, strict=True):
+            operations += stage
             operations += self._update(layer, update)
         return operations
 
     def stages(self) -> list[list[Operation]]:
         """Loss, then the operations of every layer, last to first, without updates."""
-        return [self.loss(), *(self._backward_layer(layer) for layer in reversed(self.network.layers))]
+        stages = [self._backward_layer(layer) for layer in reversed(self.network.layers)]
+        return [self.loss(), *self._with_segments(stages)]
+
+    def _with_segments(self, stages: list[list[Operation]]) -> list[list[Operation]]:
+        """The same on tensors made again, in front of each segment what makes them, where segments are checkpointed."""
+        mode = self.scope.backward
+        if not isinstance(mode, LayerCheckpoint) or mode.alone(self.network):
+            return stages
+        segments, found = layer_segments(self.network, mode), list[list[Operation]]()
+        order = [segments[layer.index] for layer in reversed(self.network.layers)]
+        for number in sorted(set(order), reverse=True):
+            segment = self._segment(segments, number)
+            own = [stage for place, stage in zip(order, stages, strict=True) if place == number]
+            renamed = [[segment.renamed(operation) for operation in stage] for stage in own]
+            renamed[0][:0] = segment.operations(op for stage in renamed for op in stage)
+            found += renamed
+        return found
+
+    def _segment(self, segments: tuple[int, ...], number: int) -> Segment:
+        """The layers of one segment, their forward operations, what a later one reads of them."""
+        inside = [layer for layer in self.network.layers if segments[layer.index] == number]
+        names = frozenset(layer.name for layer in inside)
+        crossing = [i.index for i in inside if any(segments[j] != number for j in i.consumers)]
+        storing = ForwardPass(self.network, replace(self.scope, backward=Bptt()), self.widths, buffer=self.buffer)
+        made = tuple(operation for operation in storing.build() if operation.layer in names)
+        return Segment(names, made, frozenset(self.edge(index).tensor for index in crossing))
 
     def all_updates(self, update: UpdateRule | None) -> list[Operation]:
         """Updates of every layer, last to first."""
@@ -100,7 +129,7 @@ class BackwardPass(RecomputedCurrents):
         else:
             incoming = self.gradient(f"{layer.name}.dcurrent", layer.out_elements)
         if layer.neuron is not None:
-            operations += self._neuron_backward(layer, incoming)
+            operations += self.neuron_backward(layer, incoming)
         gradient = self._towards_current(layer)
         if layer.has_weights:
             operations += self._synapse_backward(layer, gradient)
@@ -109,32 +138,6 @@ class BackwardPass(RecomputedCurrents):
         elif isinstance(layer.config, BatchNormLayer):
             operations += self._norm_backward(layer, layer.config, gradient)
         return operations
-
-    def _neuron_backward(self, layer: Layer, incoming: Operand) -> list[Operation]:
-        assert layer.neuron is not None
-        if recomputes(self.network, layer, self.scope):
-            return self._neuron_again(layer, incoming)
-        spikes = self.delivered(layer)
-        state = self.state(layer, "carry")
-        reads: tuple[Operand, ...] = (incoming, self.stash(layer), spikes, *state)
-        writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements), *state)
-        counts, part, words = layer.neuron.backward_counts, TaskPart.NEURON, layer.neuron.backward_state_words
-        return [self.vector(layer.name, Pass.B, part, layer.out_elements, counts, reads, writes, state_words=words)]
-
-    def _neuron_again(self, layer: Layer, incoming: Operand) -> list[Operation]:
-        """Currents again, then all steps forward and all steps back in one pass over the neurons.
-
-        Spikes follow from the potentials, so they are not read. What the neuron keeps forwards and what
-        it carries back are state; the potentials of all T steps are kept in between.
-        """
-        assert layer.neuron is not None
-        operations, current = self.currents_again(layer)
-        writes = (self.gradient(f"{layer.name}.dcurrent", layer.out_elements),)
-        counts, part = layer.neuron.forward_counts + layer.neuron.backward_counts, TaskPart.NEURON
-        reads = (incoming, current)
-        words = layer.neuron.forward_state_words + layer.neuron.backward_state_words
-        neuron = self.vector(layer.name, Pass.B, part, layer.out_elements, counts, reads, writes, state_words=words)
-        return [*operations, replace(neuron, kept_bits=self.widths.membrane)]
 
     def _pool_backward(self, layer: Layer, gradient: Operand) -> VectorOperation:
         channels, height, width = layer.in_shapes[0]
@@ -180,7 +183,8 @@ class BackwardPass(RecomputedCurrents):
             operations.append(GemmOperation(layer.name, Pass.B, *common, gradient, weights, out, steps, extent, zeros))
         if Pass.W in self.scope.passes:
             zeros, total = Sparsity(self.mask(gradient)), self.weight_gradient(layer)
-            product = GemmOperation(layer.name, Pass.W, *common, source, gradient, total, steps, extent, zeros)
+            left = self.weight_input(layer)
+            product = GemmOperation(layer.name, Pass.W, *common, left, gradient, total, steps, extent, zeros)
             operations.append(replace(product, accumulates=self.accumulates))
         return operations
 

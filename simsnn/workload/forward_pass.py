@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from simsnn.costs import OperandClass, OperationCounts
+from simsnn.neurons import Reversible
+from simsnn.workload.backward_modes import ReversibleMode
 from simsnn.workload.layers import BatchNormLayer, GemmLayer, PoolLayer
 from simsnn.workload.network import INPUT, Layer
+from simsnn.workload.neuron_tensors import NeuronTensors
 from simsnn.workload.operation import Gemm, GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
-from simsnn.workload.recompute import recomputes
-from simsnn.workload.step_tensors import StepTensors
 
 NORM_STATISTICS = OperationCounts(add=2, multiply=1)
 NORM_APPLY = OperationCounts(add=2, multiply=1)
+TRACE_UPDATE = OperationCounts(add=1, multiply=1)
 
 
-class ForwardPass(StepTensors):
+class ForwardPass(NeuronTensors):
     """Builds the forward operations; declared counts are per element (and time step)."""
 
     def build(self) -> list[Operation]:
@@ -55,6 +57,7 @@ class ForwardPass(StepTensors):
             return [self._bare_gemm(layer.name, config)]
         if layer.has_weights:
             operations.append(self._synapse_forward(layer))
+            operations += self._trace(layer)
         elif isinstance(config, PoolLayer):
             operations.append(self._pool_forward(layer, reads[0]))
         elif isinstance(config, BatchNormLayer):
@@ -97,6 +100,15 @@ class ForwardPass(StepTensors):
             extent=self.extent,
         )
 
+    def _trace(self, layer: Layer) -> list[Operation]:
+        """Trace of the inputs for the weight gradient, decayed and added to in every step; the first one starts it."""
+        if not (self.training and self.traced(layer)):
+            return []
+        trace = self.trace(layer)
+        before, counts = ((trace,), TRACE_UPDATE) if self.step else ((), OperationCounts(add=1))
+        reads, size = (self.edge(layer.inputs[0]), *before), trace.elements // self.scope.batch
+        return [self.vector(layer.name, Pass.F, TaskPart.TRACE, size, counts, reads, (trace,))]
+
     def _pool_forward(self, layer: Layer, source: Operand) -> VectorOperation:
         config = layer.config
         assert isinstance(config, PoolLayer)
@@ -138,8 +150,11 @@ class ForwardPass(StepTensors):
         assert layer.neuron is not None
         spikes = self.delivered(layer)
         state = self.state(layer, "state")
-        stored = self.training and not recomputes(self.network, layer, self.scope)
-        writes = (spikes, *((self.stash(layer),) if stored else ()), *state)
-        reads = (self.current(layer), *state)
-        counts, part, words = layer.neuron.forward_counts, TaskPart.NEURON, layer.neuron.forward_state_words
-        return self.vector(layer.name, Pass.F, part, layer.out_elements, counts, reads, writes, state_words=words)
+        kept = self.kept_by_neuron(layer) if self.training else ()
+        reads, writes = (self.current(layer), *state), (spikes, *kept, *state)
+        counts, words, chains = layer.neuron.forward_counts, layer.neuron.forward_state_words, 1
+        if isinstance(layer.neuron, Reversible):
+            chains = layer.neuron.node_pass_latency_chains
+            counts = layer.neuron.run_counts if isinstance(self.scope.backward, ReversibleMode) else counts
+        part, size = TaskPart.NEURON, layer.out_elements
+        return self.vector(layer.name, Pass.F, part, size, counts, reads, writes, state_words=words, chains=chains)

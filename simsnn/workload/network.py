@@ -178,6 +178,16 @@ class Network:
         return layer.has_weights or layer.kind == "batch_norm" or any(map(self._trainable_before, layer.inputs))
 
 
+def neuron_behind(network: Network, layer: Layer) -> Layer | None:
+    """The layer whose neuron a current reaches through normalisations and residual sums; None for a readout."""
+    while layer.neuron is None:
+        onward = [network.layers[i] for i in layer.consumers if network.layers[i].kind in ("batch_norm", "add")]
+        if not onward:
+            return None
+        layer = onward[0]
+    return layer
+
+
 def build_network(config: NetworkConfig, input_format: Format, current_bits: int) -> Network:
     """Place the layers of a network file.
 

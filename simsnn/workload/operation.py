@@ -40,6 +40,7 @@ class TaskPart(StrEnum):
     ENCODING = "encoding"
     UPDATE = "update"
     SCATTER = "scatter"
+    TRACE = "trace"
     REDUCE = "reduce"
 
 
@@ -276,6 +277,9 @@ class VectorOperation:
     kept_bits : int
         Bits per element and step that are written once and read once later within the operation:
         potentials that are recomputed before the backward steps use them.
+    chains : int
+        Chains of operations that a step of one element runs through one behind the other, each as long
+        as the pipeline: 2 where the second half of a pair waits for the first.
     """
 
     layer: str
@@ -293,6 +297,7 @@ class VectorOperation:
     timesteps: int = 1
     extent: Extent | None = None
     kept_bits: int = 0
+    chains: int = 1
 
     @property
     def held_bits(self) -> int:

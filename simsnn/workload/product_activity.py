@@ -10,7 +10,7 @@ from functools import cached_property
 
 from simsnn.workload.activity import Activity, DenseInput, LayerActivity, MaskTensor, SpikeTensor
 from simsnn.workload.feeder import streamed_nonzeros
-from simsnn.workload.operation import ConvGeometry, Extent, GemmOperation
+from simsnn.workload.operation import ConvGeometry, Extent, GemmOperation, Pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class ProductActivity:
         legal = operation.sparsity is not None and operation.sparsity.needed is not None
         return cls(
             operation.geometry,
-            _inputs(entry, extent),
+            _inputs(entry, extent, operation),
             _part(entry.synapse_gradient, extent),
             _part(entry.input_needed, extent) if legal else None,
         )
@@ -60,7 +60,10 @@ def _part(mask: MaskTensor | None, extent: Extent) -> MaskTensor | None:
     return None if mask is None else mask.part(extent.samples, extent.steps)
 
 
-def _inputs(entry: LayerActivity, extent: Extent) -> SpikeTensor | DenseInput:
-    if isinstance(entry.inputs, SpikeTensor):
-        return entry.inputs.part(extent.samples, extent.steps)
-    return entry.inputs
+def _inputs(entry: LayerActivity, extent: Extent, operation: GemmOperation) -> SpikeTensor | DenseInput:
+    """Inputs of the part covered; a product that reads a trace of spikes in their place finds no zeros."""
+    if isinstance(entry.inputs, DenseInput):
+        return entry.inputs
+    if operation.pass_ is Pass.W and not operation.left.binary:
+        return DenseInput(entry.inputs.shape, operation.left.bits)
+    return entry.inputs.part(extent.samples, extent.steps)

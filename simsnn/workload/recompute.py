@@ -1,10 +1,10 @@
 """Pass R: currents made again in the backward pass, so that no membrane potential is stored.
 
-With ``stash: recompute`` the forward neuron stores its spikes alone. Right before the backward pass
-of a neuron its currents are made again from what is stored anyway (spikes of the layer below,
-weights): the synapse product of F is repeated, and with it a normalisation or a residual sum between
-product and neuron. Training-mode normalisation keeps the currents in front of it for its own
-backward pass, so there only its application is repeated.
+With ``layer_checkpoint`` of single layers (or ``stash: recompute``) the forward neuron stores its spikes
+alone. Right before the backward pass of a neuron its currents are made again from what is stored anyway
+(spikes of the layer below, weights): the synapse product of F is repeated, and with it a normalisation or a
+residual sum between product and neuron. Training-mode normalisation keeps the currents in front of it for
+its own backward pass, so there only its application is repeated. Other modes repeat the same products.
 
 A neuron that stashes one mask bit (rectangle surrogate, detached reset) keeps it: a repeated
 product would cost more than the bit. Where currents pass through pooling they are stashed as well.
@@ -17,17 +17,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simsnn.costs import OperationCounts
+from simsnn.neurons import Reversible
+from simsnn.workload.backward_modes import BackwardMode, LayerCheckpoint, ReversibleMode, TimeCheckpoint
 from simsnn.workload.layers import BatchNormLayer
 from simsnn.workload.network import Layer, Network
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, TaskPart
-from simsnn.workload.step_tensors import Stash, StepScope, StepTensors
+from simsnn.workload.step_tensors import StepScope, StepTensors
 
 NORM_APPLY = OperationCounts(add=2, multiply=1)
 
 
 def recomputes(network: Network, layer: Layer, scope: StepScope) -> bool:
     """Whether the currents of a layer's neuron are made again instead of its potentials being stored."""
-    return scope.stash is Stash.RECOMPUTE and _made_again(network, layer)
+    mode = scope.backward
+    return isinstance(mode, LayerCheckpoint) and mode.alone(network) and _made_again(network, layer)
+
+
+def repeats_products(network: Network, mode: BackwardMode) -> bool:
+    """Whether the backward pass reads the weights of F once more, to make currents again."""
+    neurons = [layer.neuron for layer in network.layers if layer.neuron is not None]
+    if isinstance(mode, ReversibleMode):
+        return any(isinstance(neuron, Reversible) and neuron.needs_current for neuron in neurons)
+    return isinstance(mode, LayerCheckpoint) or (isinstance(mode, TimeCheckpoint) and mode.currents == "recompute")
 
 
 def kept_stashes(network: Network) -> tuple[str, ...]:
@@ -62,7 +73,7 @@ class RecomputedCurrents(StepTensors):
     def currents_again(self, layer: Layer) -> tuple[list[Operation], Operand]:
         """Operations that make the input of a layer's neuron again, and the tensor they leave."""
         if layer.has_weights:
-            product = self._product_again(layer)
+            product = self.product_again(layer)
             return [product], product.output
         operations: list[Operation] = []
         sources: list[Operand] = []
@@ -70,13 +81,14 @@ class RecomputedCurrents(StepTensors):
             made, source = self._source_again(layer, index)
             operations += made
             sources.append(source)
-        return [*operations, self._elementwise_again(layer, tuple(sources))], self._again(layer)
+        return [*operations, self._elementwise_again(layer, tuple(sources))], self.current_again(layer)
 
-    def _again(self, layer: Layer) -> Operand:
+    def current_again(self, layer: Layer) -> Operand:
         """Currents made again, stored like those of pass F."""
         return replace(self.current(layer), tensor=self.name(f"{layer.name}.recomputed"))
 
-    def _product_again(self, layer: Layer) -> GemmOperation:
+    def product_again(self, layer: Layer) -> GemmOperation:
+        """The synapse product of F once more."""
         return GemmOperation(
             layer.name,
             Pass.R,
@@ -85,7 +97,7 @@ class RecomputedCurrents(StepTensors):
             None,
             left=self.edge(layer.inputs[0]),
             right=self.weights(layer),
-            output=self._again(layer),
+            output=self.current_again(layer),
             timesteps=self.scope.timesteps,
             extent=self.extent,
         )
@@ -102,5 +114,5 @@ class RecomputedCurrents(StepTensors):
         if isinstance(layer.config, BatchNormLayer):
             counts, part = NORM_APPLY, TaskPart.NORMALISATION
             reads = (*sources, self.per_channel(layer, "moments"), self.scale(layer))
-        out, bits = (self._again(layer),), self.widths.partial_sum
+        out, bits = (self.current_again(layer),), self.widths.partial_sum
         return self.vector(layer.name, Pass.R, part, layer.out_elements, counts, reads, out, bits=bits)

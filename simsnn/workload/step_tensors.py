@@ -7,10 +7,11 @@ here, with the program order of :mod:`simsnn.workload.training_step`, are the wh
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from simsnn.costs import OperandClass, OperationCounts
+from simsnn.workload.backward_modes import BackwardMode, Bptt, Ottt
 from simsnn.workload.encoding import Encoding
+from simsnn.workload.mode_checks import trace_leak
 from simsnn.workload.network import INPUT, Format, Layer, Network
 from simsnn.workload.operation import Extent, Operand, Pass, TaskPart, VectorOperation
 
@@ -35,11 +36,7 @@ class UpdateRule:
     counts: OperationCounts
 
 
-class Stash(StrEnum):
-    """Where the backward pass of a neuron has its membrane potentials from."""
-
-    STORE = "store"
-    RECOMPUTE = "recompute"
+STORE_ALL = Bptt()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +53,10 @@ class StepScope:
         Passes that run.
     encoding : Encoding
         How inputs become spikes or analog frames.
-    first_sample : int
-        Where its samples stand in the whole batch.
-    stash : Stash
-        Whether the forward pass stores membrane potentials or the backward pass makes them again.
+    first_sample, first_step : int
+        Where its samples and steps stand in the whole step.
+    backward : BackwardMode
+        What the forward pass keeps for the backward pass, and what that makes again.
     """
 
     timesteps: int
@@ -67,16 +64,26 @@ class StepScope:
     passes: frozenset[Pass]
     encoding: Encoding
     first_sample: int = 0
-    stash: Stash = Stash.STORE
+    first_step: int = 0
+    backward: BackwardMode = STORE_ALL
 
     @property
     def slots(self) -> int:
         """(sample, time step) pairs per operation."""
         return self.timesteps * self.batch
 
+    @property
+    def training(self) -> bool:
+        """True where something of the backward pass runs."""
+        return bool(self.passes & {Pass.B, Pass.W})
+
     def single_step(self) -> StepScope:
         """The same scope with one time step."""
         return replace(self, timesteps=1)
+
+    def run(self, start: int, stop: int) -> StepScope:
+        """The same scope over a run of its time steps."""
+        return replace(self, timesteps=stop - start, first_step=self.first_step + start)
 
     def groups(self, samples: int) -> tuple[StepScope, ...]:
         """The same step in groups of so many samples; the last one may be smaller."""
@@ -118,14 +125,13 @@ class StepTensors:
         self.widths = widths
         self.step = step
         self.buffer = buffer
-        self.training = bool(scope.passes & {Pass.B, Pass.W})
+        self.training = scope.training
 
     @property
     def extent(self) -> Extent:
         """Samples and time steps that the operations cover."""
-        first, step = self.scope.first_sample, self.step
-        steps = (0, self.scope.timesteps) if step is None else (step, step + 1)
-        return Extent((first, first + self.scope.batch), steps)
+        first, start = self.scope.first_sample, self.scope.first_step if self.step is None else self.step
+        return Extent((first, first + self.scope.batch), (start, start + self.scope.timesteps))
 
     def mask(self, of: Operand) -> Operand:
         """One bit per element of a tensor: where it is not exactly zero, or where it is needed."""
@@ -211,6 +217,21 @@ class StepTensors:
             return self.tensor(f"{layer.name}.mask", OperandClass.MASKS, layer.out_elements, 1, binary=True)
         return self.tensor(f"{layer.name}.membrane", OperandClass.MEMBRANE, layer.out_elements, self.widths.membrane)
 
+    def weight_input(self, layer: Layer) -> Operand:
+        """What the weight gradient of a layer reads: its input, or with OTTT the trace of it."""
+        source = self.edge(layer.inputs[0])
+        return self.trace(layer) if self.traced(layer) else source
+
+    def traced(self, layer: Layer) -> bool:
+        """Whether the weights of a layer learn from a trace of its input."""
+        return isinstance(self.scope.backward, Ottt) and trace_leak(self.network, layer) > 0
+
+    def trace(self, layer: Layer) -> Operand:
+        """Trace of a layer's input: one real value per input and sample, whatever the step."""
+        channels, height, width = layer.in_shapes[0]
+        count, samples = channels * height * width, self.scope.batch
+        return Operand(f"{layer.name}.trace", OperandClass.INPUTS, count * samples, self.widths.membrane, slots=samples)
+
     def route(self, layer: Layer) -> Operand:
         """Which element of each window a max pooling passed on: one bit per input element."""
         channels, height, width = layer.in_shapes[0]
@@ -228,6 +249,7 @@ class StepTensors:
         *,
         state_words: int = 0,
         bits: int | None = None,
+        chains: int = 1,
     ) -> VectorOperation:
         """A vector operation over all slots; one that keeps state words has its time steps in ``steps``."""
         steps = self.scope.timesteps if state_words else 1
@@ -248,6 +270,7 @@ class StepTensors:
             slots=self.scope.slots,
             timesteps=self.scope.timesteps,
             extent=self.extent,
+            chains=chains,
         )
 
     def state(self, layer: Layer, kind: str) -> tuple[Operand, ...]:

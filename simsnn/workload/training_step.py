@@ -17,17 +17,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simsnn.errors import UnsupportedOperation, Where
+from simsnn.workload.backward_modes import Bptt, Ottt, Sltt
 from simsnn.workload.backward_pass import BackwardPass
 from simsnn.workload.forward_pass import ForwardPass
+from simsnn.workload.mode_checks import check_mode
 from simsnn.workload.network import Network
 from simsnn.workload.operation import GemmOperation, Operation, Pass, TaskPart
-from simsnn.workload.step_tensors import Stash, StepScope, UpdateRule, Widths
+from simsnn.workload.step_tensors import StepScope, UpdateRule, Widths
 
 
 def layer_by_layer(
     network: Network, scope: StepScope, widths: Widths, update: UpdateRule | None
 ) -> tuple[Operation, ...]:
     """Every layer over all T before the next: weights are loaded once per pass, neurons stay resident."""
+    _check(network, scope, "layer_by_layer")
     forward = ForwardPass(network, scope, widths)
     operations = forward.build() if Pass.F in scope.passes else []
     if forward.training:
@@ -43,17 +46,22 @@ def step_by_step(
     Raises
     ------
     UnsupportedOperation
-        For training-mode normalisation, whose statistics span time, and for ``stash: recompute``.
+        For training-mode normalisation, whose statistics span time, and for modes that make things again.
     """
     _refuse_statistics(network, "all time steps, step_by_step has one at a time")
-    if scope.stash is Stash.RECOMPUTE:
+    mode = scope.backward
+    if scope.training:
+        check_mode(network, mode)
+    if not isinstance(mode, Bptt | Sltt | Ottt):
         raise UnsupportedOperation(
-            "step_by_step: the potentials of one step cannot be made again without those of all steps before it",
-            where=Where("workload.stash"),
-            value=scope.stash.value,
-            allowed=(Stash.STORE.value,),
+            f"step_by_step: {mode.kind} makes things again, which cannot be done step by step",
+            where=Where("workload.backward"),
+            value=mode.kind,
+            allowed=("bptt", "sltt", "ottt"),
             remedy="use schedule.kind layer_by_layer or engine_pipeline",
         )
+    if mode.online:
+        return _online(network, scope, widths, update)
     single = scope.single_step()
     operations: list[Operation] = []
     if Pass.F in scope.passes:
@@ -68,6 +76,17 @@ def step_by_step(
             operations += builder.build(None)
         operations += backward[-1].all_updates(update)
     return tuple(operations)
+
+
+def _online(network: Network, scope: StepScope, widths: Widths, update: UpdateRule | None) -> tuple[Operation, ...]:
+    """Every time step forward, its loss and its gradients, before the next; weights are updated behind the last."""
+    single, operations = scope.single_step(), list[Operation]()
+    for step in range(scope.timesteps):
+        backward = BackwardPass(network, single, widths, step)
+        backward.accumulates = step > 0
+        operations += ForwardPass(network, single, widths, step).build() if Pass.F in scope.passes else []
+        operations += backward.build(None) if backward.training else []
+    return (*operations, *(backward.all_updates(update) if backward.training else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,7 @@ def group_by_group(
     UnsupportedOperation
         For training-mode normalisation over more than one group, whose statistics span the batch.
     """
+    _check(network, scope, "engine_pipeline")
     scopes = scope.groups(cut.samples)
     if len(scopes) > 1:
         _refuse_statistics(
@@ -138,6 +158,7 @@ def micro_batches(
     UnsupportedOperation
         For training-mode normalisation over more than one micro-batch; names ``schedule``.
     """
+    _check(network, scope, schedule)
     scopes = scope.groups(samples)
     if len(scopes) > 1:
         span = f"the batch, {schedule} has {samples} of its {scope.batch} samples at a time"
@@ -181,6 +202,19 @@ def _dense_work(stage: list[Operation]) -> int:
     """Multiply-accumulates of the dense products of a stage."""
     products = [op for op in stage if isinstance(op, GemmOperation) and op.geometry is not None]
     return sum(op.slots * op.geometry.out_pixels * op.geometry.weights for op in products if op.geometry is not None)
+
+
+def _check(network: Network, scope: StepScope, schedule: str) -> None:
+    """Refuse a mode that the network does not allow, or that is over with a time step before the next begins."""
+    if scope.training:
+        check_mode(network, scope.backward)
+    if scope.backward.online:
+        raise UnsupportedOperation(
+            f"{schedule} runs all time steps of a layer together, {scope.backward.kind} one after another",
+            where=Where("workload.backward"),
+            value=scope.backward.kind,
+            remedy="use schedule.kind step_by_step",
+        )
 
 
 def _refuse_statistics(

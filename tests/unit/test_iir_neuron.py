@@ -19,10 +19,11 @@ from simsnn.neurons.iir import MOST_TAPS, IirNeuron
 from simsnn.neurons.lif import LifNeuron
 from simsnn.neurons.surrogate import RectangleSurrogate, TriangleSurrogate
 from simsnn.simulation import model_versions
+from simsnn.workload.backward_modes import LayerCheckpoint
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
 from simsnn.workload.operation import Operation, Pass, TaskPart, VectorOperation
-from simsnn.workload.step_tensors import Stash, StepScope, Widths
+from simsnn.workload.step_tensors import StepScope, Widths
 from simsnn.workload.training_step import layer_by_layer, step_by_step
 from tests.experiments import synthetic
 
@@ -84,7 +85,7 @@ def test_state_words_stand_in_every_schedule(
     (forward,), (backward,) = neurons(whole, Pass.F), neurons(whole, Pass.B)
     assert (forward.state_bits, backward.state_bits) == (12 * words[0], 12 * words[1])
     assert (forward.steps, backward.steps, forward.reverse, backward.reverse) == (STEPS, STEPS, False, True)
-    (again,) = neurons(layer_by_layer(net, replace(SCOPE, stash=Stash.RECOMPUTE), WIDTHS, None), Pass.B)
+    (again,) = neurons(layer_by_layer(net, replace(SCOPE, backward=LayerCheckpoint()), WIDTHS, None), Pass.B)
     assert (again.state_bits, again.kept_bits) == (12 * sum(words), 12)
     single = step_by_step(net, SCOPE, WIDTHS, None)
     for pass_, name, role, count in (

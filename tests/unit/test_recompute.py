@@ -14,12 +14,13 @@ from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.errors import UnsupportedOperation
 from simsnn.mapping.mapped import reads, writes
 from simsnn.schedule.engine_pipeline import EnginePipeline
+from simsnn.workload.backward_modes import BackwardMode, Bptt, LayerCheckpoint, Stash
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
 from simsnn.workload.operation import GemmOperation, Operation, Pass, TaskPart, VectorOperation
 from simsnn.workload.presets import GENERATORS
 from simsnn.workload.recompute import kept_stashes
-from simsnn.workload.step_tensors import Stash, StepScope, UpdateRule, Widths
+from simsnn.workload.step_tensors import StepScope, UpdateRule, Widths
 from simsnn.workload.training_step import layer_by_layer, step_by_step
 
 WIDTHS = Widths(8, 8, 16, 16, 32, 32)
@@ -42,8 +43,8 @@ def net(*layers: dict[str, object], surrogate: dict[str, object] = TRIANGLE) -> 
 PLAIN = net({"name": "a", **CONV}, {"name": "p", "kind": "max_pool", "kernel": 2}, {"name": "b", **CONV})
 
 
-def step(network: Network = PLAIN, stash: Stash = Stash.RECOMPUTE) -> tuple[Operation, ...]:
-    return layer_by_layer(network, StepScope(STEPS, BATCH, ALL, Encoding.DIRECT, stash=stash), WIDTHS, RULE)
+def step(network: Network = PLAIN, mode: BackwardMode = LayerCheckpoint()) -> tuple[Operation, ...]:
+    return layer_by_layer(network, StepScope(STEPS, BATCH, ALL, Encoding.DIRECT, backward=mode), WIDTHS, RULE)
 
 
 def neuron(operations: tuple[Operation, ...], layer: str, pass_: Pass = Pass.B) -> VectorOperation:
@@ -57,7 +58,7 @@ def again(operations: tuple[Operation, ...]) -> list[tuple[str, TaskPart]]:
 
 
 def test_membranes_are_not_stored_but_spikes_are() -> None:
-    stored, made = step(stash=Stash.STORE), step()
+    stored, made = step(mode=Bptt()), step()
     assert {o.role for o in writes(neuron(stored, "a", Pass.F))} == {OperandClass.SPIKES, OperandClass.MEMBRANE}
     assert {o.role for o in writes(neuron(made, "a", Pass.F))} == {OperandClass.SPIKES}
     assert not any(o.role is OperandClass.MEMBRANE for op in made for o in (*reads(op), *writes(op)))
@@ -81,7 +82,7 @@ def test_the_product_of_f_stands_again_right_before_the_neuron_backward() -> Non
 
 
 def test_the_neuron_backward_does_both_directions_and_keeps_all_steps() -> None:
-    stored, made = neuron(step(stash=Stash.STORE), "b"), neuron(step(), "b")
+    stored, made = neuron(step(mode=Bptt()), "b"), neuron(step(), "b")
     model = next(layer for layer in PLAIN.layers if layer.name == "b").neuron
     assert model is not None
     assert made.counts == model.forward_counts + model.backward_counts == model.forward_counts + stored.counts
@@ -118,7 +119,7 @@ def test_kept_potentials_are_written_and_read_once_per_step(order: str) -> None:
 
 def test_a_mask_bit_is_kept_and_said_so() -> None:
     network = net({"name": "a", **CONV}, {"name": "b", **CONV}, surrogate=RECTANGLE)
-    assert step(network) == step(network, Stash.STORE)
+    assert step(network) == step(network, Bptt())
     assert kept_stashes(network) == ("a", "b")
     assert kept_stashes(PLAIN) == ()
 
@@ -157,8 +158,8 @@ def test_every_preset_reads_only_what_was_written(name: str, norm: bool) -> None
 
 
 def test_step_by_step_refuses_it_and_groups_do_not() -> None:
-    scope = StepScope(STEPS, BATCH, ALL, Encoding.DIRECT, stash=Stash.RECOMPUTE)
-    with pytest.raises(UnsupportedOperation, match="cannot be made again"):
+    scope = StepScope(STEPS, BATCH, ALL, Encoding.DIRECT, backward=LayerCheckpoint())
+    with pytest.raises(UnsupportedOperation, match="makes things again"):
         step_by_step(PLAIN, scope, WIDTHS, RULE)
     grouped = EnginePipeline(group_samples=4).operations(PLAIN, scope, WIDTHS, RULE)
     made = [op for op in grouped if op.pass_ is Pass.R]
@@ -168,7 +169,7 @@ def test_step_by_step_refuses_it_and_groups_do_not() -> None:
 
 
 def test_inference_makes_nothing_again() -> None:
-    scope = StepScope(STEPS, BATCH, frozenset({Pass.F}), Encoding.DIRECT, stash=Stash.RECOMPUTE)
+    scope = StepScope(STEPS, BATCH, frozenset({Pass.F}), Encoding.DIRECT, backward=LayerCheckpoint())
     assert {op.pass_ for op in layer_by_layer(PLAIN, scope, WIDTHS, None)} == {Pass.F}
 
 

@@ -8,7 +8,7 @@ of neurons whose reset is detached or absent.
 
 Of earlier steps there stay the neurons' states, the traces, and the summed gradient.
 
-Raises, in both: training-mode normalisation, whose statistics span time; units that need all time steps.
+Which networks allow it: :mod:`simsnn.workload.mode_checks`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simsnn.costs import OperandClass
-from simsnn.errors import UnsupportedOperation, Where
 from simsnn.training.backpropagation import StoredTapes, backpropagate
 from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model
 from simsnn.training.modes.step import StepInputs
-from simsnn.training.parameters import neuron_behind
 from simsnn.training.tape import Array, Gradients, LayerGradient, LayerTape
-from simsnn.workload.layers import BatchNormLayer
-from simsnn.workload.network import Layer, Network
+from simsnn.workload.mode_checks import trace_leak
+from simsnn.workload.network import Layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,31 +53,6 @@ class OnlineStep:
     tapes: tuple[LayerTape, ...]
 
 
-def check_online(network: Network, kind: str) -> None:
-    """Refuse what spans time steps.
-
-    Raises
-    ------
-    UnsupportedOperation
-        Naming the layer.
-    """
-    for layer in network.layers:
-        spans = ""
-        if isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training":
-            spans = "its normalisation takes statistics over all time steps"
-        elif layer.neuron is not None and not layer.neuron.forward_state_words:
-            spans = f"its {layer.neuron.kind} units work on all time steps at once"
-        elif kind == "ottt" and layer.has_weights and _leak(network, layer) is None:
-            spans = "its neuron has no leak to take a trace with"
-        if spans:
-            raise UnsupportedOperation(
-                f"layer {layer.name!r}: {spans}, {kind} has one at a time",
-                where=Where("workload.backward"),
-                value=kind,
-                remedy="use mode: frozen for normalisations and lif neurons, or another backward mode",
-            )
-
-
 def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: bool, keep: bool) -> OnlineStep:
     """Run a training step online.
 
@@ -96,7 +69,6 @@ def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: boo
     keep : bool
         Return the gradients at every layer and the tapes as well.
     """
-    check_online(step.model.network, "ottt" if traces else "sltt")
     run = _Online(step, traces)
     moments = [run.step(t, labels, loss, keep) for t in range(step.model.timesteps)]
     losses, tapes, gradients = zip(*moments, strict=True)
@@ -116,7 +88,7 @@ class _Online:
         self.leaks = {
             layer.index: leak
             for layer in step.model.network.weight_layers
-            if traces and (leak := _leak(step.model.network, layer))
+            if traces and (leak := trace_leak(step.model.network, layer))
         }
         self.traces: dict[int, Array] = {}
         self.vector = np.zeros(self.model.layout.size, self.model.dtype)
@@ -161,14 +133,6 @@ class _Online:
             self.traces[index] = x if before is None else x.dtype.type(leak) * before + x
             found[index] = replace(tapes[index], inputs=(self.traces[index],))
         return tuple(found)
-
-
-def _leak(network: Network, layer: Layer) -> float | None:
-    """Leak of the neuron that a layer's current reaches; 0 for a readout, None for a neuron without one."""
-    stage = neuron_behind(network, layer)
-    if stage is None:
-        return 0.0
-    return getattr(stage.neuron, "leak", None)
 
 
 def _joined(parts: tuple[LayerTape, ...]) -> LayerTape:

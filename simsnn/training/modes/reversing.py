@@ -17,34 +17,13 @@ from itertools import pairwise
 import numpy as np
 
 from simsnn.costs import OperandClass
-from simsnn.errors import UnsupportedOperation, Where
-from simsnn.neurons import REVERSIBLE, Reversible
+from simsnn.neurons import Reversible
 from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.membrane import rows
-from simsnn.training.modes.step import KeptOutputs, StepInputs, stored_inputs
+from simsnn.training.modes.step import KeptOutputs, StepInputs, stored_values
 from simsnn.training.tape import Array, LayerTape
 from simsnn.workload.backward_modes import ReversibleMode
-from simsnn.workload.network import Layer, Network
-
-
-def check_reversible(network: Network) -> None:
-    """Refuse a network with a neuron that has no inverse.
-
-    Raises
-    ------
-    UnsupportedOperation
-        Naming the layer, and the neurons that have one.
-    """
-    for layer in network.layers:
-        if layer.neuron is not None and not isinstance(layer.neuron, Reversible):
-            raise UnsupportedOperation(
-                f"layer {layer.name!r}: a {layer.neuron.kind} neuron cannot be inverted: its output and its state do"
-                " not determine its input",
-                where=Where("workload.backward"),
-                value="reversible",
-                allowed=REVERSIBLE,
-                remedy="give every layer a reversible neuron, or use layer_checkpoint",
-            )
+from simsnn.workload.network import Layer
 
 
 class Reversed(KeptOutputs):
@@ -52,7 +31,6 @@ class Reversed(KeptOutputs):
 
     def __init__(self, step: StepInputs, mode: ReversibleMode) -> None:
         super().__init__(step)
-        check_reversible(step.model.network)
         self.streamlined = mode.form == "streamlined"
         self.bounds = mode.bounds(step.model.timesteps)
         self.states: dict[int, list[Array]] = {}
@@ -66,8 +44,8 @@ class Reversed(KeptOutputs):
 
     @property
     def kept(self) -> Kept:
-        """Inputs of layers with weights (outputs of neurons), states, side bits."""
-        tensors = stored_inputs(self.step, self.tapes)
+        """Inputs of layers with weights, what neurons delivered, states, side bits."""
+        tensors = stored_values(self.step, self.tapes, neurons=True)
         for index, states in self.states.items():
             name, side = self.step.model.network.layers[index].name, self.sides[index].size
             tensors.append(KeptTensor(name, OperandClass.MEMBRANE, sum(state.size for state in states)))

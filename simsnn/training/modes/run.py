@@ -21,6 +21,7 @@ from simsnn.training.modes.store_all import StoreAll
 from simsnn.training.modes.time_checkpoint import TimeCheckpointed
 from simsnn.training.tape import Array, Gradients
 from simsnn.workload.backward_modes import BackwardMode, LayerCheckpoint, Ottt, ReversibleMode, Sltt, TimeCheckpoint
+from simsnn.workload.mode_checks import check_mode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +74,9 @@ def mode_step(
     Raises
     ------
     UnsupportedOperation
-        Where the network's neurons or normalisations do not allow the mode.
+        Where the network does not allow the mode (:func:`simsnn.workload.mode_checks.check_mode`).
     """
+    check_mode(model.network, mode)
     every_step = np.ascontiguousarray(np.broadcast_to(x, (model.timesteps, *x.shape[1:])))
     step = StepInputs(model, model.rounded(state.parameters), state.statistics, every_step)
     if isinstance(mode, Sltt | Ottt):

@@ -91,10 +91,12 @@ def delivered(layer: Layer, elements: int) -> KeptTensor:
     return KeptTensor(layer.name, OperandClass.SPIKES if binary else OperandClass.INPUTS, elements, binary)
 
 
-def stored_inputs(step: StepInputs, tapes: Iterable[LayerTape]) -> list[KeptTensor]:
-    """What layers with weights read, each tensor once: needed for the weight gradients whatever the mode."""
+def stored_values(step: StepInputs, tapes: Iterable[LayerTape], *, neurons: bool) -> list[KeptTensor]:
+    """What layers with weights read, for the weight gradients, and where asked for what ``neurons`` delivered, once."""
     network, sizes = step.model.network, [tape.output.size for tape in tapes]
-    read = sorted({_behind_flatten(network.layers, layer.inputs[0]) for layer in network.weight_layers})
+    inputs = {_behind_flatten(network.layers, layer.inputs[0]) for layer in network.weight_layers}
+    outputs = {layer.index for layer in network.layers if neurons and layer.neuron is not None}
+    read = sorted(inputs | outputs)
     first = [KeptTensor("input", OperandClass.INPUTS, step.x.size)] if read[0] < 0 else []
     return [*first, *(delivered(network.layers[index], sizes[index]) for index in read if index >= 0)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simsnn.costs import OperandClass
 from simsnn.training.backpropagation import StoredTapes
 from simsnn.training.kept import Kept, KeptTensor
-from simsnn.training.modes.step import StepInputs, stored_inputs
+from simsnn.training.modes.step import StepInputs, stored_values
 from simsnn.training.tape import Array, LayerTape
 
 
@@ -27,8 +27,8 @@ class StoreAll(StoredTapes):
 
     @property
     def kept(self) -> Kept:
-        """Inputs of layers with weights, and what every neuron stashes: potentials, or one mask bit of each."""
-        tensors = stored_inputs(self.step, self.all)
+        """Inputs of layers with weights, what neurons delivered, and potentials, or one mask bit of each."""
+        tensors = stored_values(self.step, self.all, neurons=True)
         for layer, tape in zip(self.model.network.layers, self.all, strict=True):
             if layer.neuron is not None and tape.v is not None:
                 masks = layer.neuron.stashes_mask_only

@@ -13,9 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from simsnn.costs import OperandClass
-from simsnn.errors import UnsupportedOperation, Where
 from simsnn.training.kept import Kept, KeptTensor
-from simsnn.training.modes.step import KeptOutputs, StepInputs, stored_inputs
+from simsnn.training.modes.step import KeptOutputs, StepInputs, stored_values
 from simsnn.training.tape import Array, LayerTape
 from simsnn.workload.backward_modes import TimeCheckpoint, run_bounds
 from simsnn.workload.network import Layer
@@ -39,7 +38,7 @@ class TimeCheckpointed(KeptOutputs):
     @property
     def kept(self) -> Kept:
         """Inputs, states at the starts of runs, currents where they are kept."""
-        tensors = stored_inputs(self.step, self.tapes)
+        tensors = stored_values(self.step, self.tapes, neurons=False)
         for index, states in self.states.items():
             layer, current = self.step.model.network.layers[index], self.tapes[index].current.size
             tensors.append(KeptTensor(layer.name, OperandClass.MEMBRANE, sum(state.size for state in states)))
@@ -63,14 +62,6 @@ class TimeCheckpointed(KeptOutputs):
     def _run(self, layer: Layer, current: Array) -> Array:
         """Output of a layer's neurons, run after run."""
         neurons = self.step.model.membrane(layer, self.step.parameters)
-        if not neurons.neuron.forward_state_words:
-            raise UnsupportedOperation(
-                f"layer {layer.name!r}: a {neurons.neuron.kind} unit works on all time steps at once,"
-                " so no run of them can be made again alone",
-                where=Where("workload.backward"),
-                value="time_checkpoint",
-                remedy="use layer_checkpoint, or a neuron with a recurrence",
-            )
         output, state = np.empty_like(current), neurons.empty_state(current)
         self.states[layer.index] = []
         for start, stop in pairwise(self.bounds):

@@ -1,0 +1,77 @@
+"""Which networks allow which backward mode; refused before anything runs, with the layer that forbids it.
+
+Proof: ``tests/unit/test_backward_modes.py``, ``tests/unit/test_mode_operations.py``.
+"""
+
+from __future__ import annotations
+
+from simsnn.errors import UnsupportedOperation, Where
+from simsnn.neurons import REVERSIBLE, Reversible
+from simsnn.neurons.lif import LifNeuron
+from simsnn.workload.backward_modes import BackwardMode, Ottt, ReversibleMode, TimeCheckpoint
+from simsnn.workload.layers import BatchNormLayer
+from simsnn.workload.network import Layer, Network, neuron_behind
+
+
+def check_mode(network: Network, mode: BackwardMode) -> None:
+    """Refuse a network that the mode cannot train.
+
+    Raises
+    ------
+    UnsupportedOperation
+        Naming the first layer that forbids it, and what would help.
+    """
+    for layer in network.layers:
+        if isinstance(mode, ReversibleMode):
+            _check_inverse(layer)
+        elif isinstance(mode, TimeCheckpoint):
+            _check_steps(layer, mode)
+        elif mode.online:
+            _check_online(network, layer, mode)
+
+
+def trace_leak(network: Network, layer: Layer) -> float:
+    """Leak of the trace that a layer's weights read with OTTT; 0 where they read their input as it is."""
+    stage = neuron_behind(network, layer)
+    return stage.neuron.leak if stage is not None and isinstance(stage.neuron, LifNeuron) else 0.0
+
+
+def _check_inverse(layer: Layer) -> None:
+    if layer.neuron is None or isinstance(layer.neuron, Reversible):
+        return
+    raise UnsupportedOperation(
+        f"layer {layer.name!r}: a {layer.neuron.kind} neuron cannot be inverted: its output and its state do"
+        " not determine its input",
+        where=Where("workload.backward"),
+        value="reversible",
+        remedy=f"give every layer one of the neurons {', '.join(REVERSIBLE)}, or use layer_checkpoint",
+    )
+
+
+def _check_steps(layer: Layer, mode: BackwardMode) -> None:
+    if layer.neuron is not None and not layer.neuron.forward_state_words:
+        raise UnsupportedOperation(
+            f"layer {layer.name!r}: {layer.neuron.kind} units work on all time steps at once, so no run of steps"
+            f" is there by itself, as {mode.kind} needs it",
+            where=Where("workload.backward"),
+            value=mode.kind,
+            remedy="use layer_checkpoint, or a neuron with a recurrence",
+        )
+
+
+def _check_online(network: Network, layer: Layer, mode: BackwardMode) -> None:
+    _check_steps(layer, mode)
+    spans = ""
+    if isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training":
+        spans = "its normalisation takes statistics over all time steps"
+    elif isinstance(mode, Ottt) and layer.has_weights:
+        stage = neuron_behind(network, layer)
+        if stage is not None and not isinstance(stage.neuron, LifNeuron):
+            spans = "its neuron has no leak to take a trace with"
+    if spans:
+        raise UnsupportedOperation(
+            f"layer {layer.name!r}: {spans}, {mode.kind} has one at a time",
+            where=Where("workload.backward"),
+            value=mode.kind,
+            remedy="use mode: frozen for normalisations and lif neurons, or another backward mode",
+        )
