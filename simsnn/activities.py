@@ -151,6 +151,7 @@ def _trained(
         report,
         _rounding(experiment),
         delays,
+        workload.mode,
     )
     for warning in trained.activity.warnings():
         _LOG.warning("%s", warning)

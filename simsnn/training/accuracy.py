@@ -21,8 +21,10 @@ from simsnn.training.cache import training_digest
 from simsnn.training.config import TrainConfig, check_delays
 from simsnn.training.delayed import Delays
 from simsnn.training.loop import EpochRecord, train
+from simsnn.workload.backward_modes import BackwardMode
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Network
+from simsnn.workload.step_tensors import STORE_ALL
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ def training_course(
     encoding: Encoding,
     seed: int,
     delays: Delays | None = None,
+    mode: BackwardMode = STORE_ALL,
 ) -> TrainingCourse:
     """Stored course of this training, or train and store it.
 
@@ -55,12 +58,12 @@ def training_course(
         If data set, network, batch and delays do not fit together.
     """
     check_delays(config, delays)
-    digest = training_digest(network, config, timesteps, batch, encoding, seed, delays=delays)
+    digest = training_digest(network, config, timesteps, batch, encoding, seed, delays=delays, mode=mode)
     path = cache_root() / "accuracy" / f"{digest}.json"
     stored = _load(path)
     if stored is not None:
         return stored
-    trained = train(network, config, timesteps, batch, encoding, seed, delays=delays)
+    trained = train(network, config, timesteps, batch, encoding, seed, delays=delays, mode=mode)
     course = TrainingCourse(trained.accuracy, trained.history)
     try:
         _store(path, course)

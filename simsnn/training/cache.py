@@ -31,8 +31,11 @@ from simsnn.training.loop import EpochRecord, Progress, record, train
 from simsnn.training.quantise import Rounding
 from simsnn.training.recording import to_activity
 from simsnn.workload.activity import Activity, ActivityKind
+from simsnn.workload.backward_modes import BackwardMode
 from simsnn.workload.encoding import Encoding
+from simsnn.workload.mode_checks import own_gradients
 from simsnn.workload.network import Layer, Network
+from simsnn.workload.step_tensors import STORE_ALL
 
 _LOG = logging.getLogger(__name__)
 _TRACE, _TRAINING, _CHECKSUMS = "activity.npz", "training.json", "checksums.json"
@@ -76,11 +79,12 @@ def training_digest(
     seed: int,
     rounding: Rounding | None = None,
     delays: Delays | None = None,
+    mode: BackwardMode = STORE_ALL,
 ) -> str:
     """SHA-256 over everything that decides the trained activity; the network's name does not.
 
-    Delays are part of it where there are some, and the key ``gradients`` never is: what was stored
-    before there were delays is found again.
+    Delays are part of it where there are some, and a backward mode where its gradients are its own; the key
+    ``gradients`` never is. So what was stored before there were delays or modes is found again.
     """
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -94,6 +98,8 @@ def training_digest(
         content["rounding"] = asdict(rounding)
     if delays is not None:
         content["delays"] = asdict(delays)
+    if own_gradients(network, mode):
+        content["mode"] = mode.model_dump(mode="json")
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -113,6 +119,7 @@ def trained_activity(
     progress: Progress | None = None,
     rounding: Rounding | None = None,
     delays: Delays | None = None,
+    mode: BackwardMode = STORE_ALL,
 ) -> TrainedActivity:
     """Stored activity of this training, or train, record and store.
 
@@ -125,13 +132,13 @@ def trained_activity(
         If data set, network, batch, record and delays do not fit together.
     """
     check_delays(config, delays)
-    digest = training_digest(network, config, timesteps, batch, encoding, seed, rounding, delays)
+    digest = training_digest(network, config, timesteps, batch, encoding, seed, rounding, delays, mode)
     folder = cache_root() / "activity" / digest
     stored = _load(folder)
     if stored is not None:
         return stored
-    model = train(network, config, timesteps, batch, encoding, seed, progress, rounding, delays)
-    recording = record(network, config, timesteps, batch, encoding, seed, model.recorded, rounding)
+    model = train(network, config, timesteps, batch, encoding, seed, progress, rounding, delays, mode)
+    recording = record(network, config, timesteps, batch, encoding, seed, model.recorded, rounding, mode)
     activity = to_activity(recording, network, model.recorded_accuracy)
     fresh = TrainedActivity(
         activity, model.history, model.accuracy, model.silent_layers, model.steps_per_epoch, from_cache=False

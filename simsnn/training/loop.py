@@ -22,14 +22,19 @@ from simsnn.errors import ConfigError, Where
 from simsnn.training.config import TrainConfig, check_delays
 from simsnn.training.datasets import Dataset, check_encoding, load_dataset
 from simsnn.training.delayed import Delays, WeightVersions
-from simsnn.training.loss import loss_function
+from simsnn.training.loss import Labels, loss_function
 from simsnn.training.model import Model, State
+from simsnn.training.modes.run import mode_step
+from simsnn.training.normalisation import Normalised
 from simsnn.training.optimizer import Optimizer
 from simsnn.training.parameters import initial_parameters
 from simsnn.training.quantise import Rounding
 from simsnn.training.recording import Recording, record_step
+from simsnn.workload.backward_modes import BackwardMode
 from simsnn.workload.encoding import Encoding, encode
+from simsnn.workload.mode_checks import check_mode, own_gradients
 from simsnn.workload.network import Network
+from simsnn.workload.step_tensors import STORE_ALL
 
 Array = NDArray[Any]
 Progress = Callable[[int, int, float, float], None]
@@ -91,8 +96,11 @@ class _Trainer:
         seed: int,
         rounding: Rounding | None,
         delays: Delays | None = None,
+        mode: BackwardMode = STORE_ALL,
     ) -> None:
+        check_mode(network, mode)
         self.config = config
+        self.mode = mode
         self.timesteps = timesteps
         self.batch = batch
         self.encoding = encoding
@@ -148,15 +156,25 @@ class _Trainer:
         for start in range(0, len(order), self.batch):
             chosen = order[start : start + self.batch]
             x = self.encoded(self.data.train_images[chosen], rng)
-            tapes = self.model.forward(self.versions.forward(state.parameters), x, state.statistics, training=True)
-            loss, d_logits = loss_function(self.config.loss)(self.model.logits(tapes), self.data.train_labels[chosen])
-            gradient = self.model.backward(self.versions.backward(state.parameters), tapes, d_logits).vector
+            loss, gradient, moments = self.step(state, x, self.data.train_labels[chosen])
             rate = self.config.optimizer.rate(optimizer.updates, updates, number)
             self.versions.keep(state.parameters)
             optimizer.update(state.parameters, gradient, rate)
-            state = State(state.parameters, self.model.updated(state.statistics, tapes))
+            state = State(state.parameters, self.model.updated(state.statistics, moments))
             losses.append(loss)
         return state, float(np.mean(losses))
+
+    def step(self, state: State, x: Array, labels: Labels) -> tuple[float, Array, tuple[Normalised | None, ...]]:
+        """Loss, gradient and normalisations of one batch."""
+        forward, backward = self.versions.forward(state.parameters), self.versions.backward(state.parameters)
+        if own_gradients(self.network, self.mode):
+            read = State(forward, state.statistics)
+            done = mode_step(self.model, read, x, labels, self.config.loss, self.mode, backward_parameters=backward)
+            return done.loss, done.gradients.vector, done.moments
+        tapes = self.model.forward(forward, x, state.statistics, training=True)
+        loss, d_logits = loss_function(self.config.loss)(self.model.logits(tapes), labels)
+        gradient = self.model.backward(backward, tapes, d_logits).vector
+        return loss, gradient, tuple(tape.normalised for tape in tapes)
 
     def evaluate(self, state: State) -> tuple[float, tuple[str, ...]]:
         """Test accuracy, and the layers whose neurons never fired."""
@@ -214,6 +232,7 @@ def train(
     progress: Progress | None = None,
     rounding: Rounding | None = None,
     delays: Delays | None = None,
+    mode: BackwardMode = STORE_ALL,
 ) -> TrainedModel:
     """Train a network.
 
@@ -235,15 +254,19 @@ def train(
         Widths at which the network is evaluated; it is trained in floats.
     delays : Delays, optional
         Weight versions that the batches read; goes with ``config.gradients: delayed``, and only with that.
+    mode : BackwardMode
+        Backward mode; one that has the gradients of store-all is not executed but relied upon.
 
     Raises
     ------
     ConfigError
         If data set, network, batch, record and delays do not fit together.
+    UnsupportedOperation
+        If the network does not allow the mode.
     """
     check_delays(config, delays)
     with _single_thread():
-        return _Trainer(network, config, timesteps, batch, encoding, seed, rounding, delays).run(progress)
+        return _Trainer(network, config, timesteps, batch, encoding, seed, rounding, delays, mode).run(progress)
 
 
 def record(
@@ -255,12 +278,13 @@ def record(
     seed: int,
     state: State,
     rounding: Rounding | None = None,
+    mode: BackwardMode = STORE_ALL,
 ) -> Recording:
     """Record the batch that ``config.record`` names, at a state of the training.
 
     Parameters
     ----------
-    network, config, timesteps, batch, encoding, seed, rounding
+    network, config, timesteps, batch, encoding, seed, rounding, mode
         Those of :func:`train`.
     state : State
         Usually ``TrainedModel.recorded``.
@@ -271,8 +295,9 @@ def record(
         Of ``batch`` samples of the training split in its fixed order.
     """
     with _single_thread():
-        trainer = _Trainer(network, config, timesteps, batch, encoding, seed, rounding)
+        trainer = _Trainer(network, config, timesteps, batch, encoding, seed, rounding, mode=mode)
         first = config.record.batch_index * batch
         chosen = slice(first, first + batch)
         x = trainer.encoded(trainer.data.train_images[chosen], trainer.stream(_RECORD))
-        return record_step(trainer.deployed, state, x, trainer.data.train_labels[chosen], config.loss)
+        labels = trainer.data.train_labels[chosen]
+        return record_step(trainer.deployed, state, x, labels, config.loss, mode)

@@ -190,15 +190,15 @@ class Model:
         logits: Array = output.mean(axis=0).reshape(output.shape[1], -1)
         return logits
 
-    def updated(self, statistics: Statistics, tapes: tuple[LayerTape, ...]) -> Statistics:
-        """Stored moments after a training batch."""
+    def updated(self, statistics: Statistics, moments: tuple[Normalised | None, ...]) -> Statistics:
+        """Stored moments after a training batch, from the states of its normalisations."""
         updated = list(statistics)
-        for layer, tape in zip(self.network.layers, tapes, strict=True):
+        for layer, batch in zip(self.network.layers, moments, strict=True):
             stored = updated[layer.index]
-            if isinstance(layer.config, BatchNormLayer) and tape.normalised is not None and stored is not None:
-                batch = tape.normalised
-                if batch.from_batch:
-                    updated[layer.index] = stored.towards(batch.moments, layer.config.momentum)
+            if batch is None or stored is None or not batch.from_batch:
+                continue
+            if isinstance(layer.config, BatchNormLayer):
+                updated[layer.index] = stored.towards(batch.moments, layer.config.momentum)
         return tuple(updated)
 
     def backward(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simsnn.kernels.pooling import avg_pool, max_pool_select
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model, State
+from simsnn.training.modes.run import mode_step
 from simsnn.training.tape import Gradients, LayerTape
 from simsnn.workload.activity import (
     Activity,
@@ -29,8 +30,11 @@ from simsnn.workload.activity import (
     LayerActivity,
     SpikeTensor,
 )
+from simsnn.workload.backward_modes import BackwardMode
 from simsnn.workload.layers import AvgPoolLayer, MaxPoolLayer
+from simsnn.workload.mode_checks import own_gradients
 from simsnn.workload.network import Layer, Network, neuron_behind
+from simsnn.workload.step_tensors import STORE_ALL
 
 Array = NDArray[Any]
 
@@ -112,8 +116,10 @@ class Recording:
     logits: Array
 
 
-def record_step(model: Model, state: State, x: Array, labels: Labels, loss: LossName) -> Recording:
-    """Run one training step, without an update, and keep everything.
+def record_step(
+    model: Model, state: State, x: Array, labels: Labels, loss: LossName, mode: BackwardMode = STORE_ALL
+) -> Recording:
+    """Run one training step, without an update, and keep everything, with the gradients of a backward mode.
 
     Parameters
     ----------
@@ -127,12 +133,17 @@ def record_step(model: Model, state: State, x: Array, labels: Labels, loss: Loss
         Targets.
     loss : str
         Which loss.
+    mode : BackwardMode
+        How the backward pass is done.
     """
     every_step = np.broadcast_to(x, (model.timesteps, *x.shape[1:]))
     tapes = model.forward(state.parameters, every_step, state.statistics, training=True)
     logits = model.logits(tapes)
     value, d_logits = loss_function(loss)(logits, labels)
-    gradients = model.backward(state.parameters, tapes, d_logits, keep=True)
+    if own_gradients(model.network, mode):
+        gradients = mode_step(model, state, every_step, labels, loss, mode, keep=True).gradients
+    else:
+        gradients = model.backward(state.parameters, tapes, d_logits, keep=True)
     recorder = _Recorder(model, state.parameters, tapes, gradients)
     return Recording(tuple(recorder.layer(layer) for layer in model.network.weight_layers), value, logits)
 

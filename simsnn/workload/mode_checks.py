@@ -8,6 +8,7 @@ from __future__ import annotations
 from simsnn.errors import UnsupportedOperation, Where
 from simsnn.neurons import REVERSIBLE, Reversible
 from simsnn.neurons.lif import LifNeuron
+from simsnn.neurons.reversible import ReversibleLeiNeuron
 from simsnn.workload.backward_modes import BackwardMode, Ottt, ReversibleMode, TimeCheckpoint
 from simsnn.workload.layers import BatchNormLayer
 from simsnn.workload.network import Layer, Network, neuron_behind
@@ -28,6 +29,12 @@ def check_mode(network: Network, mode: BackwardMode) -> None:
             _check_steps(layer, mode)
         elif mode.online:
             _check_online(network, layer, mode)
+
+
+def own_gradients(network: Network, mode: BackwardMode) -> bool:
+    """Whether training in this mode has other gradients than store-all: by its equations, or by a float inverse."""
+    floats = any(isinstance(layer.neuron, ReversibleLeiNeuron) for layer in network.layers)
+    return mode.changes_gradients or (isinstance(mode, ReversibleMode) and floats)
 
 
 def trace_leak(network: Network, layer: Layer) -> float:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from simsnn.errors import ConfigError
 from simsnn.training.config import RecordConfig, TrainConfig
 from simsnn.training.loop import TrainedModel, record, train
+from simsnn.workload.backward_modes import LayerCheckpoint, Sltt
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
 
@@ -154,3 +155,14 @@ def test_bad_blocks_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         _config(2, **bad)
     assert RecordConfig().when == "after_training"
+
+
+def test_a_mode_with_gradients_of_its_own_trains_with_them() -> None:
+    """SLTT learns, differently; checkpointing and an exact inverse are store-all by another name."""
+    config = _config(3)
+    plain = train(_network(), config, T, BATCH, Encoding.DIRECT, 0)
+    sltt = train(_network(), config, T, BATCH, Encoding.DIRECT, 0, mode=Sltt(kind="sltt"))
+    checked = train(_network(), config, T, BATCH, Encoding.DIRECT, 0, mode=LayerCheckpoint())
+    assert np.array_equal(plain.state.parameters, checked.state.parameters)
+    assert not np.array_equal(plain.state.parameters, sltt.state.parameters)
+    assert sltt.accuracy > 0.6

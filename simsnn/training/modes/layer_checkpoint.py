@@ -10,6 +10,7 @@ from simsnn.costs import OperandClass
 from simsnn.training.backpropagation import StoredTapes
 from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.modes.step import StepInputs, delivered
+from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, LayerTape
 from simsnn.workload.backward_modes import LayerCheckpoint, layer_segments
 from simsnn.workload.network import Layer
@@ -24,9 +25,13 @@ class LayerCheckpointed:
         self.outputs: dict[int, Array] = {}
         self._live: dict[int, LayerTape] = {}
         self._segment = -1
+        moments: list[Normalised | None] = []
         for layer in step.model.network.layers:
-            self.outputs[layer.index] = step.tape(layer, self._inputs(layer, self.outputs)).output
+            tape = step.tape(layer, self._inputs(layer, self.outputs))
+            self.outputs[layer.index] = tape.output
+            moments.append(tape.normalised)
             self._forget(layer.index)
+        self.moments = tuple(moments)
 
     @property
     def readout(self) -> Array:

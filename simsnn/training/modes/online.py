@@ -23,6 +23,7 @@ from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model
 from simsnn.training.modes.step import StepInputs
+from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, Gradients, LayerGradient, LayerTape
 from simsnn.workload.mode_checks import trace_leak
 from simsnn.workload.network import Layer
@@ -42,15 +43,15 @@ class OnlineStep:
         Sum over time steps.
     kept : Kept
         What passes from step to step.
-    tapes : tuple of LayerTape
-        All steps together, where they were asked for.
+    moments : tuple of Normalised or None, per layer
+        States of normalisations, which are frozen.
     """
 
     loss: float
     readout: Array
     gradients: Gradients
     kept: Kept
-    tapes: tuple[LayerTape, ...]
+    moments: tuple[Normalised | None, ...]
 
 
 def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: bool, keep: bool) -> OnlineStep:
@@ -67,15 +68,15 @@ def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: boo
     traces : bool
         OTTT; otherwise SLTT.
     keep : bool
-        Return the gradients at every layer and the tapes as well.
+        Return the gradients at every layer as well.
     """
     run = _Online(step, traces)
-    moments = [run.step(t, labels, loss, keep) for t in range(step.model.timesteps)]
-    losses, tapes, gradients = zip(*moments, strict=True)
+    done = [run.step(t, labels, loss, keep) for t in range(step.model.timesteps)]
+    losses, tapes, gradients = zip(*done, strict=True)
     readout = np.concatenate([tape[-1].output for tape in tapes])
     found = Gradients(run.vector, _joined_gradients(gradients) if keep else gradients[0].layers)
-    joined = tuple(_joined(parts) for parts in zip(*tapes, strict=True)) if keep else ()
-    return OnlineStep(float(np.mean(losses)), readout, found, run.kept, joined)
+    moments = tuple(tape.normalised for tape in tapes[-1])
+    return OnlineStep(float(np.mean(losses)), readout, found, run.kept, moments)
 
 
 class _Online:
@@ -133,16 +134,6 @@ class _Online:
             self.traces[index] = x if before is None else x.dtype.type(leak) * before + x
             found[index] = replace(tapes[index], inputs=(self.traces[index],))
         return tuple(found)
-
-
-def _joined(parts: tuple[LayerTape, ...]) -> LayerTape:
-    """Tapes of single steps as one of all."""
-    first = parts[0]
-    inputs = tuple(np.concatenate([part.inputs[i] for part in parts]) for i in range(len(first.inputs)))
-    current, output = (np.concatenate([getattr(part, name) for part in parts]) for name in ("current", "output"))
-    v = None if first.v is None else np.concatenate([part.v for part in parts if part.v is not None])
-    winner = None if first.winner is None else np.concatenate([p.winner for p in parts if p.winner is not None])
-    return LayerTape(inputs, current, output, v, winner)
 
 
 def _joined_gradients(parts: tuple[Gradients, ...]) -> tuple[LayerGradient | None, ...]:

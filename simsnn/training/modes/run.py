@@ -19,6 +19,7 @@ from simsnn.training.modes.reversing import Reversed
 from simsnn.training.modes.step import ForwardRun, StepInputs
 from simsnn.training.modes.store_all import StoreAll
 from simsnn.training.modes.time_checkpoint import TimeCheckpointed
+from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, Gradients
 from simsnn.workload.backward_modes import BackwardMode, LayerCheckpoint, Ottt, ReversibleMode, Sltt, TimeCheckpoint
 from simsnn.workload.mode_checks import check_mode
@@ -38,6 +39,8 @@ class ModeStep:
         Towards every parameter.
     kept : Kept
         What lay stored between forward and backward (online: between time steps).
+    moments : tuple of Normalised or None, per layer
+        States of normalisations with batch statistics.
     leftover : float or None
         What the inverse left before the first step, where it should be zero; None where nothing was inverted.
     """
@@ -46,11 +49,20 @@ class ModeStep:
     logits: Array
     gradients: Gradients
     kept: Kept
+    moments: tuple[Normalised | None, ...]
     leftover: float | None = None
 
 
 def mode_step(
-    model: Model, state: State, x: Array, labels: Labels, loss: LossName, mode: BackwardMode, *, keep: bool = False
+    model: Model,
+    state: State,
+    x: Array,
+    labels: Labels,
+    loss: LossName,
+    mode: BackwardMode,
+    *,
+    backward_parameters: Array | None = None,
+    keep: bool = False,
 ) -> ModeStep:
     """One training step without an update.
 
@@ -68,6 +80,9 @@ def mode_step(
         Which loss.
     mode : BackwardMode
         How the backward pass comes by what it needs.
+    backward_parameters : array or None, shape (P,)
+        Weights that the backward products read, where they are others than those of the forward pass; what is
+        made again is made with the latter.
     keep : bool
         Return the gradients at every layer as well.
 
@@ -81,13 +96,14 @@ def mode_step(
     step = StepInputs(model, model.rounded(state.parameters), state.statistics, every_step)
     if isinstance(mode, Sltt | Ottt):
         online = online_step(step, labels, loss, traces=isinstance(mode, Ottt), keep=keep)
-        return ModeStep(online.loss, _mean(online.readout), online.gradients, online.kept)
+        return ModeStep(online.loss, _mean(online.readout), online.gradients, online.kept, online.moments)
     run = forward_run(step, mode)
     value, d_logits = loss_function(loss)(_mean(run.readout), labels)
     towards = over_time(d_logits, model.timesteps)
-    gradients = backpropagate(model, step.parameters, run, towards, keep=keep)
+    parameters = step.parameters if backward_parameters is None else model.rounded(backward_parameters)
+    gradients = backpropagate(model, parameters, run, towards, keep=keep)
     leftover = run.leftover if isinstance(run, Reversed) else None
-    return ModeStep(value, _mean(run.readout), gradients, run.kept, leftover)
+    return ModeStep(value, _mean(run.readout), gradients, run.kept, run.moments, leftover)
 
 
 def forward_run(step: StepInputs, mode: BackwardMode) -> ForwardRun:

@@ -10,6 +10,7 @@ from simsnn.costs import OperandClass
 from simsnn.training.backpropagation import TapeSource
 from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.model import Model, Statistics
+from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, LayerTape
 from simsnn.workload.network import Layer
 
@@ -59,6 +60,10 @@ class ForwardRun(TapeSource, Protocol):
     def kept(self) -> Kept:
         """What it kept."""
 
+    @property
+    def moments(self) -> tuple[Normalised | None, ...]:
+        """State of the normalisation of every layer; None where it is none."""
+
 
 class KeptOutputs:
     """Part of modes in which every layer's output is kept, and potentials are not.
@@ -74,6 +79,11 @@ class KeptOutputs:
     def readout(self) -> Array:
         """See :class:`ForwardRun`."""
         return self.tapes[-1].output
+
+    @property
+    def moments(self) -> tuple[Normalised | None, ...]:
+        """See :class:`ForwardRun`."""
+        return tuple(tape.normalised for tape in self.tapes)
 
     def tape(self, layer: Layer) -> LayerTape:
         """See :class:`simsnn.training.backpropagation.TapeSource`."""

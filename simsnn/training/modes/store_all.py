@@ -6,6 +6,7 @@ from simsnn.costs import OperandClass
 from simsnn.training.backpropagation import StoredTapes
 from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.modes.step import StepInputs, stored_values
+from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, LayerTape
 
 
@@ -24,6 +25,11 @@ class StoreAll(StoredTapes):
     def readout(self) -> Array:
         """See :class:`simsnn.training.modes.step.ForwardRun`."""
         return self.all[-1].output
+
+    @property
+    def moments(self) -> tuple[Normalised | None, ...]:
+        """See :class:`simsnn.training.modes.step.ForwardRun`."""
+        return tuple(tape.normalised for tape in self.all)
 
     @property
     def kept(self) -> Kept:
