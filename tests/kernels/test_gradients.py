@@ -164,6 +164,24 @@ def test_detaching_matters_to_filter_neurons(coefficient: str) -> None:
     assert _Check([1, 4, 4], PLAIN, neuron, "cross_entropy", steady=False).error() > 1e-3
 
 
+PARALLEL: dict[str, dict[str, Any]] = {
+    "psu": {"kind": "psu"},
+    "ipsu_linear": {"kind": "ipsu", "tau": 1.5, "scale_reset_by_threshold": True},
+    "ipsu_sigmoid": {"kind": "ipsu", "form": "sigmoid"},
+    "rpsu": {"kind": "rpsu", "tau": 3},
+    "psn": {"kind": "psn", "learn_slope": True},
+    "masked_psn": {"kind": "masked_psn", "order": 2},
+    "sliding_psn": {"kind": "sliding_psn", "order": 3},
+}
+
+
+@pytest.mark.parametrize("unit", list(PARALLEL))
+@pytest.mark.parametrize("steady", [False, True])
+def test_parallel_units(unit: str, steady: bool) -> None:
+    """What two layers of units learn, their slopes too, together with the weights around them."""
+    assert _Check([1, 4, 4], PLAIN, PARALLEL[unit], "cross_entropy", steady).error() < 1e-6
+
+
 @pytest.mark.parametrize("structure", list(STRUCTURES))
 @pytest.mark.parametrize("steady", [False, True])
 def test_every_layer_kind(structure: str, steady: bool) -> None:
