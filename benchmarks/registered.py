@@ -12,6 +12,7 @@ from benchmarks.bench_h2learn import h2learn_memory, h2learn_step
 from benchmarks.bench_help import help_start
 from benchmarks.bench_lif import lif_forward_backward
 from benchmarks.bench_packets import packets_contended, packets_uncontended
+from benchmarks.bench_parallel import learned_units, psu_forward_backward
 from benchmarks.bench_pipeline import pipeline_deep
 from benchmarks.bench_quickstart import quickstart_cold_activity, quickstart_memory, quickstart_stored
 from benchmarks.bench_reference import reference_systolic
@@ -43,4 +44,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "epoch_steady": epoch_steady,
     "packets_contended": packets_contended,
     "packets_uncontended": packets_uncontended,
+    "psu_forward_backward": psu_forward_backward,
+    "learned_units": learned_units,
 }

@@ -51,7 +51,8 @@ def sigmoid_space(dtype: np.dtype[Any]) -> tuple[Values, NDArray[Any]]:
 
 
 @jit
-def _fire_row(v: Values, threshold: Any, strict: bool, s: Values) -> None:
+def fire_row(v: Values, threshold: Any, strict: bool, s: Values) -> None:
+    """:func:`fire` of one row (n,)."""
     zero, one = v.dtype.type(0), v.dtype.type(1)
     if strict:
         for k in range(len(v)):
@@ -75,7 +76,7 @@ def fire(v: Values, threshold: Any, strict: bool, spikes: Values) -> None:
         True: the threshold itself does not fire.
     """
     for t in range(v.shape[0]):
-        _fire_row(v[t], threshold, strict, spikes[t])
+        fire_row(v[t], threshold, strict, spikes[t])
 
 
 @jit
@@ -93,7 +94,7 @@ def bias_fire(v: Values, bias: Values, threshold: Any, strict: bool, start: int,
         row, b = v[t, start:stop], bias[t]
         for k in range(stop - start):
             row[k] = row[k] + b
-        _fire_row(row, threshold, strict, spikes[t, start:stop])
+        fire_row(row, threshold, strict, spikes[t, start:stop])
 
 
 @jit
@@ -158,7 +159,7 @@ def estimated_forward(
                 for k in range(width):
                     d[k] = (d[k] + x_row[k]) * inverse
                     v_row[k] = d[k] + r[k]
-            _fire_row(v_row, threshold, strict, spikes[t, low:high])
+            fire_row(v_row, threshold, strict, spikes[t, low:high])
             if t + 1 < steps:
                 sigmoid_row(d if mode == INTEGRATED else z, power, bits, s)
                 for k in range(width):

@@ -1,4 +1,4 @@
-"""The same k taps over time for every step: a first-in first-out filter without feedback, and its gradients.
+"""The same k taps over time for every step (a filter of finite impulse response), and its gradients.
 
 With taps w_0..w_{k-1} and bias b, v[t] = b + sum_j w_j x[t-j] over 0 <= j < k, t - j >= 0; backward
 dx[t] = sum_j w_j dv[t+j], dw_j = sum over t and neurons of dv[t] x[t-j], db = sum of dv. Arrays, blocks
@@ -16,7 +16,7 @@ import numpy as np
 
 from simsnn.kernels.compiler import jit
 from simsnn.kernels.neuron import BLOCK, Values
-from simsnn.kernels.parallel import _fire_row
+from simsnn.kernels.parallel import fire_row
 
 
 @jit
@@ -53,7 +53,7 @@ def sliding_forward(
             row[:] = bias
             for j in range(min(len(taps), t + 1)):
                 _add_scaled(row, taps[j], current[(t - j) * stride, low:high])
-            _fire_row(row, threshold, strict, spikes[t, low:high])
+            fire_row(row, threshold, strict, spikes[t, low:high])
 
 
 @jit

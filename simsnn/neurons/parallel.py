@@ -65,8 +65,9 @@ from simsnn.neurons.surrogate import ArctanSurrogate, Surrogate
 Threshold = Annotated[float, Field(gt=0, strict=False)]
 Tau = Annotated[float, Field(ge=1, le=1e6, strict=False)]
 """Time constant in steps; 1 does not leak."""
-CHUNK_BYTES = 2**18
-"""Size of the rows (T, neurons) worked on at once, so that they stay in the second-level cache."""
+SWEEP_BYTES, PRODUCT_BYTES = 2**18, 2**20
+"""Size of the rows (T, neurons) worked on at once: a sweep over time stays in the second-level cache, a product
+over time has enough columns to pay for its start."""
 
 
 class ParallelUnit(StrictModel):
@@ -117,6 +118,10 @@ class ParallelUnit(StrictModel):
     def stash_words(self) -> int:
         """Number of those words."""
         return len(self.stash)
+
+    def channels_refusal(self, channels: int) -> str:
+        """None: units stand alone."""
+        return ""
 
     def learned_count(self, timesteps: int) -> int:
         """Numbers that a layer learns besides the slope."""
@@ -174,10 +179,10 @@ def opposite_bias(data: dict[str, Any]) -> dict[str, Any]:
     return {"bias_initial": -threshold} if isinstance(threshold, int | float) else {}
 
 
-def chunks(rows: Values) -> Iterator[tuple[int, int]]:
+def chunks(rows: Values, size_bytes: int = PRODUCT_BYTES) -> Iterator[tuple[int, int]]:
     """First neuron and the one behind the last of every group that is worked on at once."""
     steps, n = rows.shape
-    width = max(BLOCK, CHUNK_BYTES // (steps * rows.itemsize) // BLOCK * BLOCK)
+    width = max(BLOCK, size_bytes // (steps * rows.itemsize) // BLOCK * BLOCK)
     for start in range(0, n, width):
         yield start, min(start + width, n)
 
@@ -272,7 +277,7 @@ class PsuNeuron(ParallelUnit):
         factors = (scalar(1 / self.tau), scalar(self.reset_strength), scalar(self.threshold))
         surrogate = (self.surrogate.code, self._slope(learned, v.dtype), self.learn_slope)
         space, no_bias, total = sigmoid_space(v.dtype), v[0, :0], 0.0
-        for start, stop in chunks(v):
+        for start, stop in chunks(v, SWEEP_BYTES):
             z = np.empty((len(v), stop - start), v.dtype)
             rows = (ds, current, no_bias, v)
             total += estimated_backward(*rows, INTEGRATED, *factors, *surrogate, start, stop, *space, z, dx)
