@@ -16,6 +16,11 @@ from benchmarks.bench_parallel import learned_units, psu_forward_backward
 from benchmarks.bench_pipeline import pipeline_deep
 from benchmarks.bench_quickstart import quickstart_cold_activity, quickstart_memory, quickstart_stored
 from benchmarks.bench_reference import reference_systolic
+from benchmarks.bench_reversible import (
+    lif_integer_inverse_gradient,
+    reversible_integer_inverse_gradient,
+    reversible_inverse_gradient,
+)
 from benchmarks.bench_scalesim import scalesim_ratio
 from benchmarks.bench_spike_gemm import spike_gemm
 from benchmarks.bench_spikepipe_scheduler import spikepipe_scheduler
@@ -25,6 +30,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "closed_form_vgg16": closed_form_vgg16,
     "scalesim_ratio": scalesim_ratio,
     "lif_forward_backward": lif_forward_backward,
+    "reversible_inverse_gradient": reversible_inverse_gradient,
+    "reversible_integer_inverse_gradient": reversible_integer_inverse_gradient,
+    "lif_integer_inverse_gradient": lif_integer_inverse_gradient,
     "spike_gemm": spike_gemm,
     "reference_systolic": reference_systolic,
     "event_engine_contended": event_engine_contended,

@@ -6,8 +6,12 @@ step without spikes makes of (v1, v2)::
     [[b, alpha], [b^2 + alpha, b alpha]]     b = 1 - 1 / tau, determinant -alpha^2, eigenvalues real
 
 so in the long run by G = 1 / (smallest absolute eigenvalue). A soft reset takes off a constant and leaves this map
-as it is, until an error is large enough to move a potential across the threshold: a flipped spike. With rounding
-errors of size epsilon a tolerance is reached after ln(tolerance / epsilon) / ln G steps.
+as it is (a hard one makes it smaller where it fires), until an error is large enough to move a potential across the
+threshold: a flipped spike. Rounding errors are of the size epsilon times the state; where the largest absolute
+eigenvalue E is above 1 the state itself grows by E per step on the way forward, and the error of the whole way back
+by G E. A tolerance is therefore reached after ln(tolerance / epsilon) / ln(G max(1, E)) steps of a state that starts
+about 1. This is an estimate from the map alone: spikes take off thresholds, and the largest of many errors is above
+the typical one.
 
 Proof: ``tests/unit/test_inversion.py`` (growth measured against G; the page ``docs/reversible_exactness.md`` shows
 what :func:`failure_table` returns).
@@ -17,7 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +30,7 @@ from simsnn.errors import ConfigError
 from simsnn.neurons.base import Values
 from simsnn.neurons.reversible import ReversibleLeiNeuron, ReversibleNeuron
 
-MEASURED_ALPHAS = (1.0, 0.5, 0.25, 0.1)
+MEASURED_ALPHAS = (1.0, 0.5, 0.25, 0.1, -1.0)
 MEASURED_TIMESTEPS = (2, 4, 8, 16, 32)
 MEASURED_PAIRS = 25_000
 MEASURED_TAU, MEASURED_THRESHOLD = 2.0, 1.0
@@ -64,13 +68,15 @@ class FailureRow:
     Parameters
     ----------
     alpha : float
-        State coupling, and input coupling beta.
+        State coupling; the input coupling beta is its absolute value.
     eigenvalues : tuple of float
         Of one step without spikes, larger absolute value first.
     growth : float
         G, by which the inverse multiplies an error per step.
     dtype : str
         float32 or float64.
+    reset : str
+        hard or soft.
     timesteps : int
         T.
     error : InversionError
@@ -81,6 +87,7 @@ class FailureRow:
     eigenvalues: tuple[float, float]
     growth: float
     dtype: str
+    reset: Literal["hard", "soft"]
     timesteps: int
     error: InversionError
 
@@ -124,7 +131,7 @@ def growth_factor(alpha: float, tau: float) -> float:
 
 
 def longest_exact_run(alpha: float, tau: float, epsilon: float, tolerance: float) -> int | None:
-    """Steps that can be undone before a rounding error of ``epsilon`` reaches ``tolerance``; None where none grows.
+    """Estimated steps that can be undone before rounding by ``epsilon`` reaches ``tolerance``; None where none grows.
 
     Raises
     ------
@@ -137,7 +144,7 @@ def longest_exact_run(alpha: float, tau: float, epsilon: float, tolerance: float
             value=tolerance,
             allowed=("0 < epsilon < tolerance",),
         )
-    growth = growth_factor(alpha, tau)
+    growth = growth_factor(alpha, tau) * max(1.0, abs(eigenvalues(alpha, tau)[0]))
     return math.floor(math.log(tolerance / epsilon) / math.log(growth)) if growth > 1 else None
 
 
@@ -182,13 +189,15 @@ def _largest(found: NDArray[Any], true: NDArray[Any]) -> float:
     return math.inf if math.isnan(worst) else worst
 
 
-def failure_table(pairs: int = MEASURED_PAIRS, seed: int = 0) -> tuple[FailureRow, ...]:
-    """Inversion of ``reversible_lei`` measured for alpha = beta, soft reset, in float32 and float64.
+def failure_table(reset: Literal["hard", "soft"], pairs: int = MEASURED_PAIRS, seed: int = 0) -> tuple[FailureRow, ...]:
+    """Inversion of ``reversible_lei`` measured for beta = abs(alpha), tau 2, threshold 1, in float32 and float64.
 
     Currents are synthetic: normal with mean 0.3 and spread 1, the same for every row.
 
     Parameters
     ----------
+    reset : str
+        hard or soft.
     pairs : int
         Pairs of neurons.
     seed : int
@@ -199,13 +208,14 @@ def failure_table(pairs: int = MEASURED_PAIRS, seed: int = 0) -> tuple[FailureRo
     rows = []
     for dtype in MEASURED_DTYPES:
         rounded = current.astype(dtype)
-        rows += [_row(alpha, rounded[:steps]) for alpha in MEASURED_ALPHAS for steps in MEASURED_TIMESTEPS]
+        rows += [_row(alpha, reset, rounded[:steps]) for alpha in MEASURED_ALPHAS for steps in MEASURED_TIMESTEPS]
     return tuple(rows)
 
 
-def _row(alpha: float, current: Values) -> FailureRow:
+def _row(alpha: float, reset: Literal["hard", "soft"], current: Values) -> FailureRow:
     neuron = ReversibleLeiNeuron(
-        alpha=alpha, beta=alpha, tau=MEASURED_TAU, threshold=MEASURED_THRESHOLD, reset="soft", detach_reset=True
+        alpha=alpha, beta=abs(alpha), tau=MEASURED_TAU, threshold=MEASURED_THRESHOLD, reset=reset, detach_reset=True
     )
     found, growth = eigenvalues(alpha, MEASURED_TAU), growth_factor(alpha, MEASURED_TAU)
-    return FailureRow(alpha, found, growth, current.dtype.name, len(current), inversion_error(neuron, current))
+    error = inversion_error(neuron, current)
+    return FailureRow(alpha, found, growth, current.dtype.name, reset, len(current), error)
