@@ -78,6 +78,20 @@ def test_pair_gives_back_every_word_of_256_steps(bits: int, part: float) -> None
         np.testing.assert_array_equal(found, expected)
 
 
+def test_the_silent_pair_grows_as_its_eigenvalues_say() -> None:
+    """1.28 and -0.78 with both shifts 1, product -1: from one disturbed state, up to the rounding of the shifts."""
+    neuron = word_pair(word_bits=32, fraction_bits=0, threshold=2.0**30)
+    x, state, sizes = np.zeros((1, 2)), np.array([[2.0**14, 0.0]]), []
+    y, m = np.empty((2, 1, 2))
+    for _ in range(24):
+        neuron.forward(x, nothing(x), y, m, state)
+        sizes.append(np.linalg.norm(state))
+    larger, smaller = sorted(np.linalg.eigvals([[0.25, 1], [17 / 16, 0.25]]).tolist(), reverse=True)
+    assert (larger, smaller) == pytest.approx((1.2808, -0.7808), abs=1e-4)
+    assert larger * smaller == pytest.approx(-1)
+    assert (sizes[23] / sizes[15]) ** (1 / 8) == pytest.approx(larger, rel=1e-3)
+
+
 @pytest.mark.parametrize("bits", [16, 32])
 @pytest.mark.parametrize(("form", "shift"), [*LEAKS, ("divide", 3)])
 def test_lif_gives_back_every_word_of_512_steps(bits: int, form: str, shift: int) -> None:
