@@ -17,6 +17,7 @@ from simsnn.mapping.pipeline_graph import PipelineGraph
 from simsnn.pipeline_preparation import PreparedPipeline, prepare_pipeline
 from simsnn.pipeline_run import run_pipeline, with_trained
 from simsnn.results.report import Report
+from simsnn.sim.census import RunMemory
 from simsnn.sim.execution import Execution
 from simsnn.simulation import Prepared, prepare, run_prepared
 from simsnn.training.delayed import Delays
@@ -48,6 +49,8 @@ class Result:
         Wall times.
     activity : ResolvedActivity
         Spikes and masks that it ran with.
+    memory : RunMemory
+        What was held over time, by operand class.
     pipeline : PipelineGraph or None
         Jobs and tasks of the kept program, on a machine with processors.
     """
@@ -57,6 +60,7 @@ class Result:
     prepared: Prepared | PreparedPipeline
     timing: Timing
     activity: ResolvedActivity
+    memory: RunMemory
     pipeline: PipelineGraph | None = None
 
 
@@ -103,11 +107,12 @@ def simulate(
         graph: PipelineGraph | None = None
         if isinstance(prepared, PreparedPipeline):
             found = run_pipeline(prepared, activity)
-            report, execution, graph = found.report, found.execution, found.graph
+            report, execution, graph, memory = found.report, found.execution, found.graph, found.memory
         else:
-            report, execution = run_prepared(prepared, activity)
+            run = run_prepared(prepared, activity)
+            report, execution, memory = run.report, run.execution, run.memory
         clock.lap("simulate")
-    return Result(report, execution, prepared, Timing(clock.seconds), activity, graph)
+    return Result(report, execution, prepared, Timing(clock.seconds), activity, memory, graph)
 
 
 def activity_of(prepared: Prepared | PreparedPipeline, progress: Progress | None) -> ResolvedActivity:

@@ -29,11 +29,13 @@ from simsnn.preparation import (
 )
 from simsnn.results.assemble import Identity, Outcome, assemble
 from simsnn.results.gpu_baselines import with_gpu_baselines
+from simsnn.results.memory import run_memory
 from simsnn.results.report import SCHEMA, Report
 from simsnn.schedule.engine_pipeline import EnginePipeline
 from simsnn.schedule.graph import TaskGraph
 from simsnn.schedule.layer_by_layer import LayerByLayer
 from simsnn.sim.bounds import check_bounds, find_bounds
+from simsnn.sim.census import RunMemory
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
@@ -62,7 +64,16 @@ def prepare(experiment: ExperimentConfig) -> Prepared:
     return Prepared(experiment, network, step.machine, step.energy, step.mapped, graph)
 
 
-def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report, Execution]:
+@dataclass(frozen=True)
+class StepRun:
+    """What a run gives: the report, the run itself, and where its memory went over time."""
+
+    report: Report
+    execution: Execution
+    memory: RunMemory
+
+
+def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> StepRun:
     """Execute at the experiment's level, check it against its bounds, price it, report it."""
     prepared = bound(prepared, activity)
     experiment, machine, graph = prepared.experiment, prepared.machine, prepared.graph
@@ -73,7 +84,7 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
     costs = tuple(item.choice.plan.cost() for item in prepared.mapped)
     for item, cost, record in zip(prepared.mapped, costs, execution.tasks, strict=True):
         check_cost(item, cost, record.cycles.accounted - record.cycles.stall)
-    area = area_model(prepared)
+    area, memory = area_model(prepared), run_memory(prepared.mapped, execution)
     outcome = Outcome(
         prepared.mapped,
         costs,
@@ -83,6 +94,7 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
         prepared.energy,
         area,
         datapath_widths(prepared),
+        memory,
         _coarse_cycles(prepared),
     )
     identity = Identity(
@@ -94,7 +106,7 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> tuple[Report
     )
     notes = assumptions(prepared, activity)
     report = assemble(identity, outcome, provenance(experiment, activity), activity.summary, notes)
-    return _with_baselines(report, prepared), execution
+    return StepRun(_with_baselines(report, prepared), execution, memory)
 
 
 def _coarse_cycles(prepared: Prepared) -> int | None:

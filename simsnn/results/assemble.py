@@ -11,7 +11,8 @@ from simsnn.energy.parts import AreaPart
 from simsnn.engines.base import DatapathWidths
 from simsnn.mapping.accesses import memory_actions
 from simsnn.mapping.machine import Machine
-from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.mapped import MappedOperation
+from simsnn.results.memory_report import memory_report
 from simsnn.results.report import (
     ActivitySummary,
     AreaRow,
@@ -25,6 +26,7 @@ from simsnn.results.report import (
 )
 from simsnn.results.stalls import Stalls
 from simsnn.sim.bounds import Bounds
+from simsnn.sim.census import RunMemory
 from simsnn.sim.execution import Execution, TaskRecord
 from simsnn.units import cycles_to_ns
 
@@ -52,6 +54,7 @@ class Outcome:
     energy: EnergyModel
     area: AreaModel
     widths: tuple[DatapathWidths, ...]
+    memory: RunMemory
     coarse_cycles: int | None = None
 
 
@@ -97,6 +100,7 @@ def assemble(
         totals=_totals(identity, outcome, rows, time_ns, sum(static.values())),
         area=_area_rows(outcome),
         tasks=rows,
+        memory=memory_report(outcome.memory),
     )
 
 
@@ -192,7 +196,7 @@ def _totals(
         area_um2=_area(outcome),
         utilisation=_array_utilisation(outcome),
         dram_bytes=sum(move.bytes for item in outcome.mapped for m in item.choice.moves for move in m.loads + m.stores),
-        peak_live_bytes=peak_live_bytes(outcome.mapped, execution),
+        peak_live_bytes=outcome.memory.off_chip.peak,
         critical_path_cycles=bounds.critical_path_cycles,
         lower_bound_cycles=bounds.lower_cycles,
         upper_bound_cycles=bounds.serial_cycles,
@@ -240,33 +244,3 @@ def _array_utilisation(outcome: Outcome) -> float:
     useful = sum(item.choice.plan.work().useful for item in products)
     cycles = outcome.execution.makespan_cycles
     return useful / (cycles * sum(engines.values())) if engines and cycles else 0.0
-
-
-def peak_live_bytes(mapped: tuple[MappedOperation, ...], execution: Execution) -> int:
-    """Largest sum of stored tensors that are alive at one moment.
-
-    A tensor lives from the start of its first writer (from the beginning, if nothing writes it
-    before it is read) to the end of its last reader; what is written and never read, and what
-    outlives the step (weights, optimizer state), lives to the end. What passes from a product to its
-    consumer inside SRAM is never stored and does not count.
-    """
-    end = execution.makespan_cycles
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    sizes: dict[str, int] = {}
-    for item, record in zip(mapped, execution.tasks, strict=True):
-        stored = [o for o in reads(item.operation) if o.tensor not in item.resident]
-        for operand in stored:
-            first.setdefault(operand.tensor, 0)
-            last[operand.tensor] = record.done
-            sizes[operand.tensor] = max(sizes.get(operand.tensor, 0), operand.bytes)
-        for operand in (o for o in writes(item.operation) if o.tensor not in item.resident):
-            first.setdefault(operand.tensor, record.start)
-            last[operand.tensor] = end
-            sizes[operand.tensor] = max(sizes.get(operand.tensor, 0), operand.bytes)
-    events = [(first[name], sizes[name]) for name in sizes] + [(last[name], -sizes[name]) for name in sizes]
-    live = peak = 0
-    for _, change in sorted(events, key=lambda e: (e[0], e[1])):
-        live += change
-        peak = max(peak, live)
-    return peak

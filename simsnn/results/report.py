@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from simsnn.config.quantities import StrictModel
+from simsnn.results.memory_report import MemoryReport
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.stalls import Stalls
 
@@ -192,6 +193,7 @@ class Report(StrictModel):
     area: tuple[AreaRow, ...] = ()
     tasks: tuple[TaskRow, ...]
     gpu_baselines: tuple[GpuBaselineRow, ...] = ()
+    memory: MemoryReport | None = None
     pipeline: PipelineReport | None = None
 
     @property

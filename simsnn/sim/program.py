@@ -23,12 +23,18 @@ from numpy.typing import NDArray
 from simsnn.schedule.graph import TaskGraph, Transfer
 from simsnn.sim.channel import ChannelModel
 from simsnn.sim.execution import Deadlock
+from simsnn.sim.trace import OPERANDS
 
 NONE = -1
 """No such chunk."""
 
-TRANSFERS = np.dtype([("number", "<i8"), ("channel", "<i8"), ("sram", "<i8"), ("bytes", "<i8"), ("cycles", "<i8")])
-"""One transfer: number of its chunk, where it goes, its bytes, cycles for which it holds the channel."""
+TRANSFERS = np.dtype(
+    [("number", "<i8"), ("channel", "<i8"), ("sram", "<i8"), ("bytes", "<i8"), ("operand", "<i8"), ("cycles", "<i8")]
+)
+"""One transfer: number of its chunk, where it goes, its bytes, number of its operand class (``trace.OPERANDS``),
+cycles for which it holds the channel."""
+
+_OPERAND = {operand: number for number, operand in enumerate(OPERANDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +167,15 @@ def _link_slots(
 
 def _columns(transfers: list[tuple[Transfer, ...]]) -> NDArray[np.void]:
     """Fields of TRANSFERS; the cycles are still 0."""
-    fields = [v for n, group in enumerate(transfers) for t in group for v in (n, t.channel, t.sram, t.bytes)]
-    columns = np.array(fields, np.int64).reshape(-1, 4).T
+    fields = [
+        value
+        for number, group in enumerate(transfers)
+        for t in group
+        for value in (number, t.channel, t.sram, t.bytes, _OPERAND[t.operand])
+    ]
+    columns = np.array(fields, np.int64).reshape(-1, 5).T
     found = np.zeros(columns.shape[1], TRANSFERS)
-    for name, column in zip(("number", "channel", "sram", "bytes"), columns, strict=True):
+    for name, column in zip(("number", "channel", "sram", "bytes", "operand"), columns, strict=True):
         found[name] = column
     return found
 

@@ -19,11 +19,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simsnn.costs import OperandClass
 from simsnn.errors import ModelDisagreement, TraceError, Where
 
-SCHEMA = "simsnn/intervals/2"
-READABLE = ("simsnn/intervals/1", SCHEMA)
-"""Version 1 had neither links nor messages."""
+SCHEMA = "simsnn/intervals/3"
+READABLE = ("simsnn/intervals/1", "simsnn/intervals/2", SCHEMA)
+"""Version 1 had neither links nor messages, version 2 did not say what enters and leaves SRAM."""
+
+OPERANDS = tuple(OperandClass)
+"""Operand classes by the number that stands for them in ``CHANGES``; a file names them in its own order."""
+
+UNKNOWN = -1
+"""Number of an operand class that a file does not tell."""
 
 
 class Kind(IntEnum):
@@ -66,8 +73,8 @@ EDGES = np.dtype(
 FLOWS = np.dtype([("task", "<i4"), ("to_task", "<i4"), ("sent", "<i8"), ("arrived", "<i8"), ("message", "<i4")])
 """A message edge: ``to_task`` waits for a message sent when ``task`` was done."""
 
-CHANGES = np.dtype([("time", "<i8"), ("sram", "<i2"), ("delta_bytes", "<i8")])
-"""From ``time`` on, an SRAM holds ``delta_bytes`` more."""
+CHANGES = np.dtype([("time", "<i8"), ("sram", "<i2"), ("delta_bytes", "<i8"), ("operand", "i1")])
+"""From ``time`` on, an SRAM holds ``delta_bytes`` more of the class ``OPERANDS[operand]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +171,19 @@ class Trace:
         kinds = (Kind.LOAD, Kind.COMPUTE, Kind.STORE, Kind.SEND)
         return sum((self.cycles(kind) for kind in kinds), np.zeros(self.resources, np.int64))
 
-    def live_bytes(self, sram: int | None = None) -> Counter:
-        """Bytes in one SRAM, or in all of them together, that transfers have brought or will take."""
+    def live_bytes(self, sram: int | None = None, operand: OperandClass | None = None) -> Counter:
+        """Bytes in one SRAM, or in all of them together, that transfers have brought or will take.
+
+        Parameters
+        ----------
+        sram : int or None
+            Which one; all of them without.
+        operand : OperandClass or None
+            Which class; all of them without, also what an older file does not name.
+        """
         rows = self.changes if sram is None else self.changes[self.changes["sram"] == sram]
+        if operand is not None:
+            rows = rows[rows["operand"] == OPERANDS.index(operand)]
         return Counter.of(rows["time"], rows["delta_bytes"])
 
     def save(self, path: Path) -> None:
@@ -178,6 +195,7 @@ class Trace:
             "srams": self.srams,
             "makespan_cycles": self.makespan_cycles,
             "links": self.links,
+            "operands": [operand.value for operand in OPERANDS],
         }
         with path.open("wb") as file:
             np.savez_compressed(
@@ -191,7 +209,7 @@ class Trace:
 
     @classmethod
     def load(cls, path: Path) -> Trace:
-        """Read what ``save`` wrote, in this version or the one before.
+        """Read what ``save`` wrote, in this version or an earlier one.
 
         Raises
         ------
@@ -209,7 +227,20 @@ class Trace:
                 )
             counts = (meta["engines"], meta["channels"], meta["srams"], meta["makespan_cycles"])
             flows = file["flows"] if "flows" in file else np.empty(0, FLOWS)
-            return cls(file["intervals"], file["edges"], file["changes"], *counts, meta.get("links", 0), flows)
+            changes = _named(file["changes"], tuple(meta.get("operands", ())))
+            return cls(file["intervals"], file["edges"], changes, *counts, meta.get("links", 0), flows)
+
+
+def _named(changes: NDArray[np.void], operands: tuple[str, ...]) -> NDArray[np.void]:
+    """Changes of a file with the numbers of this version's operand classes; ``UNKNOWN`` where it tells none."""
+    known = {operand.value: number for number, operand in enumerate(OPERANDS)}
+    numbers = np.array([*(known.get(name, UNKNOWN) for name in operands), UNKNOWN], np.int8)
+    named = np.empty(len(changes), CHANGES)
+    for name in ("time", "sram", "delta_bytes"):
+        named[name] = changes[name]
+    told = "operand" in (changes.dtype.names or ())
+    named["operand"] = numbers[changes["operand"]] if told else UNKNOWN
+    return named
 
 
 def merge_equal(intervals: NDArray[np.void]) -> NDArray[np.void]:

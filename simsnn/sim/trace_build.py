@@ -102,7 +102,7 @@ def _changes(program: Program, moments: NDArray[np.void]) -> NDArray[np.void]:
         for moment, sign in ((begin, 1), (end, -1)):
             part = np.empty(len(moved), CHANGES)
             part["time"], part["sram"] = moments[moment][moved["number"]], moved["sram"]
-            part["delta_bytes"] = sign * moved["bytes"]
+            part["delta_bytes"], part["operand"] = sign * moved["bytes"], moved["operand"]
             parts.append(part)
     changes = np.concatenate(parts)
     return changes[np.argsort(changes["time"], kind="stable")]
