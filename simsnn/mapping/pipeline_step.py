@@ -18,6 +18,7 @@ from simsnn.mapping.repeats import repeats
 from simsnn.mapping.step_tasks import TaskNumbers
 from simsnn.schedule.step_graph import LayerTasks, StepEdge, StepGraph, StepTask
 from simsnn.sim.critical_path import critical_path
+from simsnn.workload.kept import kept_by_neurons
 from simsnn.workload.operation import Operand, Pass
 
 
@@ -144,11 +145,13 @@ def step_graph(groups: tuple[GroupTasks, ...], group: tuple[int, ...]) -> StepGr
 def _edges(groups: tuple[GroupTasks, ...]) -> tuple[StepEdge, ...]:
     """Tensors between tasks; a mask that only some groups read is an edge for all."""
     found: dict[tuple[int, int, str], StepEdge] = {}
+    kept = kept_by_neurons(item.operation for part in groups for items in part.tasks[0] for item in items)
     for part in groups:
         for task in range(part.numbers.count):
             for source, operand in part.inputs(task):
                 ready = part.position_of(source, operand.tensor)
-                edge = StepEdge(source, task, operand.tensor, operand.role, operand.bytes, ready)
+                node = operand.tensor in kept
+                edge = StepEdge(source, task, operand.tensor, operand.role, operand.bytes, ready, node)
                 found.setdefault((source, task, operand.tensor), edge)
     return tuple(found[key] for key in sorted(found))
 

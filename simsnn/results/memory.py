@@ -13,6 +13,8 @@ What is counted:
   the real output of a reversible node) is the input of another layer and counts with the network alone.
 * *on chip*: :mod:`simsnn.results.memory_on_chip`.
 
+Of a processor: :mod:`simsnn.schedule.memory_use`, at the times of the run.
+
 A task ends when everything it stores is complete. Assumption: a tensor is allocated whole.
 Tests: ``tests/unit/test_memory.py``, against the census of every cycle in ``tests/naive/memory.py``.
 """
@@ -22,11 +24,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from simsnn.costs import OperandClass
 from simsnn.mapping.mapped import MappedOperation, reads, writes
 from simsnn.results.memory_on_chip import on_chip_census
+from simsnn.schedule.memory_use import ClassChanges, MemoryUse
 from simsnn.sim.census import Census, Holdings, RunMemory
 from simsnn.sim.execution import Execution
+from simsnn.sim.trace import OPERANDS
 from simsnn.workload.kept import kept_by_neurons
 from simsnn.workload.operation import Operand
 
@@ -56,6 +62,17 @@ def run_memory(mapped: tuple[MappedOperation, ...], execution: Execution) -> Run
     kept = kept_by_neurons(item.operation for item in mapped)
     on_chip = None if execution.trace is None else on_chip_census(mapped, execution.moments)
     return RunMemory(census_of(tensors), census_of(tuple(t for t in tensors if t.name in kept)), on_chip)
+
+
+def processor_memory(use: MemoryUse, on_chip: Census | None = None) -> RunMemory:
+    """Where the memory of one processor of a pipelined run went."""
+    return RunMemory(_census(use.classes), _census(use.kept), on_chip)
+
+
+def _census(classes: tuple[ClassChanges, ...]) -> Census:
+    rows = [(cycle, OPERANDS.index(one.operand), size) for one in classes for cycle, size in one.changes]
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    return Census.of(columns[0], columns[1], columns[2])
 
 
 def census_of(tensors: tuple[StoredTensor, ...]) -> Census:

@@ -10,6 +10,9 @@ when it is first written to when it was last read:
   reader, on U's processor also to the end of the next update, which then writes in its place;
 * optimizer state and one version of the weights: always.
 
+A tensor between tasks counts in its own operand class, versions beyond the first in ``weight_versions``; of each
+class it is kept when how much is held. What neurons keep (``StepEdge.node``) is told apart besides.
+
 Jobs are taken to be as long as in the replay, so the counts hold for those times; where F, B, W and U of a
 layer are on one processor the order alone decides, and they hold for all times. Inputs of the network
 are not counted. Twin: a census of every cycle (tests/naive/programs.py).
@@ -28,6 +31,14 @@ from simsnn.schedule.step_graph import LayerTasks, StepEdge, StepGraph
 
 Changes = list[tuple[int, int]]
 """(cycle, change); changes of one cycle all happen at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChanges:
+    """When how much of one operand class comes and goes: (cycle, change in bytes), in any order."""
+
+    operand: OperandClass
+    changes: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,10 @@ class MemoryUse:
         Most versions held at once; 0 where the layer's weights are not needed.
     stash_copies : tuple of int, per layer
         Most micro-batches between the start of the layer's F and the end of its W, on F's processor; 0 elsewhere.
+    classes : tuple of ClassChanges
+        All of it over time, one entry per class; what is there always comes at cycle 0 and stays.
+    kept : tuple of ClassChanges
+        Of it what neurons keep between F and B of their own layer.
     """
 
     weight_bytes: int
@@ -60,6 +75,8 @@ class MemoryUse:
     peak_bytes: int
     weight_versions: tuple[int, ...]
     stash_copies: tuple[int, ...]
+    classes: tuple[ClassChanges, ...] = ()
+    kept: tuple[ClassChanges, ...] = ()
 
 
 def memory_use(
@@ -89,7 +106,8 @@ class _Census:
         self.place = program.assignment
         self.updates = {layer.update for layer in step.layers}
         processors, layers = range(program.processors), len(step.layers)
-        self.stash: list[Changes] = [[] for _ in processors]
+        self.stash: list[defaultdict[OperandClass, Changes]] = [defaultdict(list) for _ in processors]
+        self.kept: list[defaultdict[OperandClass, Changes]] = [defaultdict(list) for _ in processors]
         self.gradients: list[Changes] = [[] for _ in processors]
         self.versions: list[Changes] = [[] for _ in processors]
         self.weight_versions = [[0] * layers for _ in processors]
@@ -108,17 +126,30 @@ class _Census:
         here = [layer for number, layer in enumerate(layers) if self.weight_versions[p][number]]
         weights = sum(layer.weight_bytes for layer in here)
         state = sum(layer.state_bytes for layer in layers if self.place[layer.update] == p)
-        together = [*self.stash[p], *self.gradients[p], *self.versions[p]]
+        stash = [change for changes in self.stash[p].values() for change in changes]
+        together = [*stash, *self.gradients[p], *self.versions[p]]
         return MemoryUse(
             weight_bytes=weights,
             version_bytes=_peak(self.versions[p]),
             optimizer_bytes=state,
             gradient_bytes=_peak(self.gradients[p]),
-            stash_bytes=_peak(self.stash[p]),
+            stash_bytes=_peak(stash),
             peak_bytes=weights + state + _peak(together),
             weight_versions=tuple(self.weight_versions[p]),
             stash_copies=tuple(self.copies[p]),
+            classes=self._classes(p, weights, state),
+            kept=tuple(ClassChanges(role, tuple(changes)) for role, changes in self.kept[p].items()),
         )
+
+    def _classes(self, p: int, weight_bytes: int, state_bytes: int) -> tuple[ClassChanges, ...]:
+        found = {
+            OperandClass.WEIGHTS: [(0, weight_bytes)],
+            OperandClass.OPTIMIZER_STATE: [(0, state_bytes)],
+            OperandClass.WEIGHT_GRADIENTS: self.gradients[p],
+            OperandClass.WEIGHT_VERSIONS: self.versions[p],
+        }
+        every = ((role, (*found.get(role, ()), *self.stash[p].get(role, ()))) for role in OperandClass)
+        return tuple(ClassChanges(role, changes) for role, changes in every if any(change for _, change in changes))
 
     def _at(self, task: int, iteration: int) -> int:
         """Position of a task's first micro-batch; the others follow."""
@@ -148,7 +179,8 @@ class _Census:
             self._tensor(source, edges)
 
     def _tensor(self, source: int, edges: list[StepEdge]) -> None:
-        size, home = edges[0].bytes, self.place[source]
+        size, role, home = edges[0].bytes, edges[0].role, self.place[source]
+        node = any(edge.node for edge in edges)
         readers: dict[int, list[int]] = defaultdict(list)
         for edge in edges:
             readers[self.place[edge.target]].append(edge.target)
@@ -160,9 +192,12 @@ class _Census:
                 at = self._at(source, n) + j
                 made = end[at]
                 last = max([end[self._read(t, n, j)] for t in here], default=0)
-                _hold(self.stash[home], start[at], max(last, made + sent), size)
-                for p, targets in readers.items():
-                    _hold(self.stash[p], made, max([end[self._read(t, n, j)] for t in targets]), size)
+                held = [(home, start[at], max(last, made + sent))]
+                held += [(p, made, max([end[self._read(t, n, j)] for t in ts])) for p, ts in readers.items()]
+                for p, first, until in held:
+                    _hold(self.stash[p][role], first, until, size)
+                    if node:
+                        _hold(self.kept[p][role], first, until, size)
 
     def _read(self, task: int, iteration: int, micro_batch: int) -> int:
         """Position of the job of a task that reads a tensor of a micro-batch; an update reads all of them."""

@@ -60,6 +60,8 @@ class StepEdge:
         Stored bytes of one micro-batch; spikes and masks are bits.
     ready : int
         Operation of the source behind which it exists, counted from 0: W may start before all of B is done.
+    node : bool
+        Whether the neuron of the source's layer keeps it for its own backward pass.
     """
 
     source: int
@@ -68,6 +70,7 @@ class StepEdge:
     role: OperandClass
     bytes: int
     ready: int = 0
+    node: bool = False
 
 
 @dataclass(frozen=True, slots=True)

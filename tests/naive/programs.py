@@ -142,14 +142,15 @@ class Census:
         self.step, self.program, self.times, self.messages = step, program, times, messages
         self.makespan = max(end for _, end in times.values())
 
-    def stash(self, p: int, now: int) -> int:
-        """Bytes of tensors between tasks on processor p."""
+    def stash(self, p: int, now: int, role: OperandClass | None = None, node: bool = False) -> int:
+        """Bytes of tensors between tasks on processor p: of one class, of neurons alone, or all."""
         total = 0
         for maker in self.times:
             tensors = {
                 (edge.tensor, edge.bytes)
                 for edge in self.step.edges
                 if edge.source == maker.task and edge.role is not OperandClass.WEIGHT_GRADIENTS
+                if role in (None, edge.role) and (edge.node or not node)
             }
             total += sum(size for tensor, size in tensors if self._held(maker, tensor, size, p, now))
         return total

@@ -33,7 +33,7 @@ def step_graph(
     for layer in range(count):
         f, b, w, u = (number(layer, pass_) for pass_ in (Pass.F, Pass.B, Pass.W, Pass.U))
         edges += [
-            StepEdge(f, b, f"mask{layer}", OperandClass.MASKS, size + layer),
+            StepEdge(f, b, f"mask{layer}", OperandClass.MASKS, size + layer, node=True),
             StepEdge(b, w, f"delta{layer}", OperandClass.GRADIENTS, 2 * size + layer),
             StepEdge(w, u, f"dw{layer}", OperandClass.WEIGHT_GRADIENTS, 5 * size),
         ]
