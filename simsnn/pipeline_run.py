@@ -40,6 +40,7 @@ from simsnn.schedule.optimum import optimal_load
 from simsnn.schedule.program import PipelineProgram
 from simsnn.schedule.validity import check_capacity
 from simsnn.sim.bounds import check_bounds, find_bounds
+from simsnn.sim.census import RunMemory
 from simsnn.sim.critical_path import closed_form, critical_path
 from simsnn.sim.execution import Execution
 from simsnn.sim.executor import execute
@@ -49,11 +50,12 @@ from simsnn.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What a run on several processors gives: the report, and the kept program as it ran."""
+    """What a run on several processors gives: the report, the kept program as it ran, what it held."""
 
     report: Report
     execution: Execution
     graph: PipelineGraph
+    memory: RunMemory
 
 
 def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> PipelineResult:
@@ -91,7 +93,7 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
         activity.steps_per_epoch,
     )
     kept = simulated[outcome.kept]
-    return PipelineResult(report, kept.execution, kept.graph)
+    return PipelineResult(report, kept.execution, kept.graph, outcome.memory)
 
 
 def simulate_programs(prepared: PreparedPipeline, groups: tuple[GroupTasks, ...]) -> tuple[SimulatedProgram, ...]:

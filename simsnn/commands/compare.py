@@ -50,6 +50,8 @@ _ROWS = (
     _Row("link_bytes_per_iteration", "links, per iteration", lambda value: si(round(value), "B", 3)),
     _Row("overhead_share", "communication overhead", lambda value: f"{value * 100:.3g}%", ratio=False),
     _Row("peak_live_bytes", "peak live tensors", lambda value: si(value, "B", 3)),
+    _Row("peak_on_chip_bytes", "peak on chip", lambda value: si(value, "B", 3)),
+    _Row("node_peak_bytes", "peak kept by neurons", lambda value: si(value, "B", 3)),
     _Row("peak_memory_bytes", "peak in local memories", lambda value: si(value, "B", 3)),
     _Row("peak_stash_bytes", "peak stash", lambda value: si(value, "B", 3)),
     _Row("weight_versions", "weight versions", lambda value: str(int(value)), ratio=False),

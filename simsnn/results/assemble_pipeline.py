@@ -22,6 +22,7 @@ from simsnn.mapping.processors import Processors
 from simsnn.preparation import MappedStep, area_model, datapath_widths
 from simsnn.results.assemble import area_rows, energy_sources, largest, traffic_rows
 from simsnn.results.epoch import EpochRun
+from simsnn.results.memory_report import ALL_PROCESSORS, memory_report
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.pipeline_sections import Sections, pipeline_report
 from simsnn.results.report import ActivitySummary, AreaRow, Parts, Provenance, Report, TaskRow, Totals
@@ -29,6 +30,7 @@ from simsnn.results.simulated import SimulatedProgram
 from simsnn.results.stalls import Stalls
 from simsnn.schedule.program import MessageCosts, PipelineProgram
 from simsnn.schedule.step_graph import StepGraph
+from simsnn.sim.census import RunMemory
 from simsnn.sim.execution import Stalls as ExecutionStalls
 from simsnn.sim.execution import TaskRecord
 from simsnn.units import cycles_to_ns
@@ -106,6 +108,11 @@ class PipelineOutcome:
             self.optimum_cycles,
             self.epoch,
         )
+
+    @cached_property
+    def memory(self) -> RunMemory:
+        """What all processors together held over time."""
+        return RunMemory.together(self.sections.run_memory)
 
 
 def _product_peaks(part: MappedStep) -> dict[int, int]:
@@ -323,6 +330,7 @@ def assemble_pipeline(
         totals=_totals(outcome, rows, time_ns, sum(static.values()) + links_pj, steps_per_epoch),
         area=_area(outcome),
         tasks=rows,
+        memory=memory_report(outcome.memory, ALL_PROCESSORS),
         pipeline=pipeline,
     )
 

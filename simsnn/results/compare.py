@@ -23,6 +23,7 @@ class Metrics(StrictModel):
 
     ``settled`` is false where that is a guess from a short run, null where it is a mean over the run; a guess has no
     ``distance`` from the lower bound.
+    ``peak_on_chip_bytes`` is known with a trace alone; ``node_peak_bytes`` is what neurons keep between their passes.
     ``bubble_share`` is the mean over processors, ``overhead_share`` communication that is there only because the
     passes of a layer are apart; ``peak_memory_bytes`` and ``peak_stash_bytes`` are the most that each processor held,
     added up; ``weight_versions`` the most that is kept of one layer.
@@ -44,6 +45,8 @@ class Metrics(StrictModel):
     link_bytes_per_iteration: float | None = None
     overhead_share: float | None = None
     peak_live_bytes: int
+    peak_on_chip_bytes: int | None = None
+    node_peak_bytes: int | None = None
     peak_memory_bytes: int | None
     peak_stash_bytes: int | None = None
     weight_versions: int | None
@@ -132,6 +135,8 @@ def metrics_of(report: Report) -> Metrics:
         dram_bytes=totals.dram_bytes,
         link_bytes=None,
         peak_live_bytes=totals.peak_live_bytes,
+        peak_on_chip_bytes=None if report.memory is None else report.memory.peak_on_chip_bytes,
+        node_peak_bytes=None if report.memory is None else report.memory.node_peak_bytes,
         peak_memory_bytes=None,
         weight_versions=None,
         area_um2=totals.area_um2,

@@ -30,6 +30,7 @@ PROCESSOR = (
     " node: what neurons keep between F and a later pass of their own layer (potentials, masks, side bits, states,"
     " currents read again), without what they deliver"
 )
+ALL_PROCESSORS = f"all processors at one time; {PROCESSOR}"
 TILES = (
     "on chip: tiles that SRAMs hold for running chunks, loaded ahead or waiting to be stored, and recurrent state in"
     " lanes; not operand registers, accumulators and tables of arrays"

@@ -27,6 +27,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simsnn.config.quantities import StrictModel
+from simsnn.results.memory_report import MemoryReport
 from simsnn.results.stalls import Stalls
 
 Natural = Annotated[int, Field(ge=0)]
@@ -64,7 +65,8 @@ class ProcessorRow(StrictModel):
     where that is not limited; ``peak_memory_bytes`` the most that weights, versions, optimizer state, gradients and
     stash took together. ``weight_bytes`` holds one version of each layer, ``version_bytes`` all the others.
     ``weight_versions`` is the largest number kept of one layer. ``idle`` is what its engines, added up, stood empty for
-    before a task whose tensors or messages were still to come: ``link`` from the moment a message was sent.
+    before a task whose tensors or messages were still to come: ``link`` from the moment a message was sent. ``memory``
+    holds the same bytes by operand class, and what its SRAMs held.
     """
 
     name: str
@@ -86,6 +88,7 @@ class ProcessorRow(StrictModel):
     gradient_bytes: Natural
     peak_stash_bytes: Natural
     weight_versions: Natural
+    memory: MemoryReport | None = None
 
 
 class LinkRow(StrictModel):

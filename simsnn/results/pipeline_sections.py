@@ -7,6 +7,7 @@ masks and gradients that cross links.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,9 @@ from simsnn.mapping.pipeline_lower import run_bounds
 from simsnn.mapping.pipeline_step import GroupTasks
 from simsnn.mapping.processors import Processors
 from simsnn.results.epoch import EpochRun
+from simsnn.results.memory import processor_memory
+from simsnn.results.memory_on_chip import on_chip_census
+from simsnn.results.memory_report import PROCESSOR, memory_report
 from simsnn.results.pipeline_report import (
     CandidateRow,
     EpochRow,
@@ -38,6 +42,7 @@ from simsnn.schedule.graph import Task
 from simsnn.schedule.memory_use import MemoryUse, memory_use
 from simsnn.schedule.program import MessageCosts
 from simsnn.schedule.step_graph import StepGraph
+from simsnn.sim.census import RunMemory
 from simsnn.sim.execution import Execution
 from simsnn.sim.trace import Kind
 from simsnn.units import cycles_to_ns
@@ -73,6 +78,21 @@ class Sections:
     def memory(self) -> tuple[MemoryUse, ...]:
         """What each processor held, at the times of the run."""
         return memory_use(self.step, self.best.program, self.best.replay, self.messages)
+
+    @cached_property
+    def run_memory(self) -> tuple[RunMemory, ...]:
+        """The same by operand class over time, with what the SRAMs of each processor held."""
+        engines, tasks = self.processors.engine_base, self.best.graph.graph.tasks
+        mine: list[list[int]] = [[] for _ in engines]
+        for task in tasks:
+            mine[bisect_right(engines, task.engine) - 1].append(task.id)
+        found = []
+        for number, use in enumerate(self.memory):
+            on_chip = None
+            if self.best.execution.trace is not None:
+                on_chip = on_chip_census(self.best.graph.items, self.best.execution.moments, mine[number])
+            found.append(processor_memory(use, on_chip))
+        return tuple(found)
 
 
 def pipeline_report(schedule: str, sections: Sections) -> PipelineReport:
@@ -178,6 +198,7 @@ def _processors(sections: Sections) -> tuple[ProcessorRow, ...]:
                 gradient_bytes=use.gradient_bytes,
                 peak_stash_bytes=use.stash_bytes,
                 weight_versions=max(use.weight_versions, default=0),
+                memory=memory_report(sections.run_memory[number], PROCESSOR),
             )
         )
     return tuple(rows)

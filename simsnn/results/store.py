@@ -19,7 +19,8 @@ RUNS = Path("results") / "runs"
 REPORT, CONFIG, LAYERS, TIMING = "report.json", "config.resolved.yaml", "layers.csv", "timing.json"
 TRACE, INTERVALS = "trace.json.gz", "trace.npz"
 CYCLES, ENERGY, TIMELINE, DENSITY = "cycles.png", "energy.png", "timeline.png", "density.png"
-PIPELINE = "pipeline.png"
+PIPELINE, MEMORY = "pipeline.png", "memory.png"
+LIVE_BYTES = "memory.npz"
 
 
 class StorageError(SimsnnError):

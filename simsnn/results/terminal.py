@@ -22,6 +22,7 @@ from rich.text import Text
 from simsnn.results.engine_table import CAUSES, engine_notes, engine_table, shows_engines
 from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
+from simsnn.results.memory_table import memory_lines
 from simsnn.results.pipeline_table import period_words, pipeline_lines
 from simsnn.results.prefix import count, mm2, percent, si
 from simsnn.results.report import Report
@@ -220,7 +221,15 @@ def footer(report: Report, every_row: bool = False) -> tuple[RenderableType, ...
     if shows_engines(report):
         engines = (engine_table(report), *engine_notes(report))
     pipeline = pipeline_lines(report.pipeline, every_row) if report.pipeline is not None else ()
-    return (*engines, *pipeline, _totals_table(report), _bounds(report), *gpu_lines(report), *notes)
+    return (
+        *engines,
+        *pipeline,
+        _totals_table(report),
+        *memory_lines(report),
+        _bounds(report),
+        *gpu_lines(report),
+        *notes,
+    )
 
 
 def _totals_table(report: Report) -> Table:

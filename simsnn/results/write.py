@@ -14,8 +14,17 @@ from simsnn.mapping.pipeline_graph import PipelineGraph
 from simsnn.pipeline_preparation import PreparedPipeline
 from simsnn.results import store
 from simsnn.sim.trace import Kind
-from simsnn.viz.figures import cycles_figure, density_figure, energy_figure, pipeline_figure, save, timeline_figure
+from simsnn.viz.figures import (
+    cycles_figure,
+    density_figure,
+    energy_figure,
+    memory_figure,
+    pipeline_figure,
+    save,
+    timeline_figure,
+)
 from simsnn.viz.gantt import LinkActivity
+from simsnn.viz.memory import STEPS
 from simsnn.viz.perfetto import SHARED, TraceNames, write_perfetto
 
 
@@ -42,6 +51,9 @@ def write_run(result: Result, root: Path) -> Path:
         if report.pipeline is not None:
             save(pipeline_figure(report, link_activity(result)), place / store.PIPELINE)
         if result.execution.trace is not None:
+            memory = result.memory.thinned(STEPS)
+            memory.save(place / store.LIVE_BYTES)
+            save(memory_figure(report, memory), place / store.MEMORY)
             names = trace_names(result)
             write_perfetto(result.execution.trace, names, place / store.TRACE, dependencies=task_dependencies(result))
     return folder

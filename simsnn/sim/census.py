@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,7 +168,7 @@ class RunMemory:
         """Write as npz, without pickled objects; the same bytes every time."""
         meta = {"schema": SCHEMA, "operands": [operand.value for operand in OPERANDS]}
         parts = {"off_chip": self.off_chip, "node": self.node, "on_chip": self.on_chip}
-        arrays = {}
+        arrays: dict[str, Ints] = {}
         for name, part in parts.items():
             if part is not None:
                 arrays |= {f"{name}_times": part.times, f"{name}_bytes": part.values}
@@ -183,23 +184,32 @@ class RunMemory:
         TraceError
             If the file holds something else.
         """
-        with np.load(path, allow_pickle=False) as file:
-            meta = json.loads(str(file["meta"])) if "meta" in file else {}
-            if meta.get("schema") != SCHEMA:
-                raise TraceError(
-                    "this is no census of memory",
-                    where=Where("schema", file=str(path)),
-                    value=meta.get("schema"),
-                    allowed=(SCHEMA,),
-                )
-            names = tuple(meta["operands"])
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                meta = json.loads(str(file["meta"])) if "meta" in file else {}
+                if meta.get("schema") == SCHEMA:
+                    parts = {name: file[name] for name in file.files if name != "meta"}
+                    return cls._of(parts, tuple(meta["operands"]))
+        except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, BadZipFile):
+            meta = {}
+        raise TraceError(
+            "this is no census of memory",
+            where=Where("schema", file=str(path)),
+            value=meta.get("schema"),
+            allowed=(SCHEMA,),
+            remedy="run the experiment again; it writes this file anew",
+        )
 
-            def part(name: str) -> Census:
-                values = np.zeros((len(OPERANDS), len(file[f"{name}_times"])), np.int64)
-                for number, operand in enumerate(OPERANDS):
-                    if operand.value in names:
-                        values[number] = file[f"{name}_bytes"][names.index(operand.value)]
-                return Census(file[f"{name}_times"], values)
+    @classmethod
+    def _of(cls, arrays: dict[str, Ints], names: tuple[str, ...]) -> RunMemory:
+        """From the arrays of a file whose rows are the classes of these names."""
 
-            on_chip = part("on_chip") if "on_chip_times" in file else None
-            return cls(part("off_chip"), part("node"), on_chip)
+        def part(name: str) -> Census:
+            times, stored = arrays[f"{name}_times"], arrays[f"{name}_bytes"]
+            values = np.zeros((len(OPERANDS), len(times)), np.int64)
+            for number, operand in enumerate(OPERANDS):
+                if operand.value in names:
+                    values[number] = stored[names.index(operand.value)]
+            return Census(times, values)
+
+        return cls(part("off_chip"), part("node"), part("on_chip") if "on_chip_times" in arrays else None)

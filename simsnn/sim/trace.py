@@ -234,7 +234,8 @@ class Trace:
 def _named(changes: NDArray[np.void], operands: tuple[str, ...]) -> NDArray[np.void]:
     """Changes of a file with the numbers of this version's operand classes; ``UNKNOWN`` where it tells none."""
     known = {operand.value: number for number, operand in enumerate(OPERANDS)}
-    numbers = np.array([*(known.get(name, UNKNOWN) for name in operands), UNKNOWN], np.int8)
+    numbers = np.full(256, UNKNOWN, np.int8)  # as many as a number of a class can be, UNKNOWN (the last) among them
+    numbers[: len(operands)] = [known.get(name, UNKNOWN) for name in operands]
     named = np.empty(len(changes), CHANGES)
     for name in ("time", "sram", "delta_bytes"):
         named[name] = changes[name]

@@ -12,7 +12,7 @@ from simsnn.costs import OperandClass
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass
 
 KEPT_CLASSES = frozenset({OperandClass.CURRENTS, OperandClass.MEMBRANE, OperandClass.MASKS, OperandClass.SIDE_BITS})
-"""Classes of what a neuron may keep; what it delivers is of ``spikes`` or ``inputs``, what it passes back ``gradients``."""
+"""Classes of what a neuron may keep: not spikes or other values that it delivers, nor gradients."""
 
 _PARTS = frozenset({"neuron", "mixing"})
 """Parts of a neuron's work: its own, and products over time steps of a parallel unit."""

@@ -63,7 +63,8 @@ def test_run_writes_a_whole_folder_and_prints_its_report(here: Path, capsys: pyt
     (folder,) = (here / "out").iterdir()
     assert folder.name == f"quickstart-{report['id']}"
     names = {store.CONFIG, store.REPORT, store.LAYERS, store.TIMING, store.TRACE}
-    assert {p.name for p in folder.iterdir()} == names | {store.CYCLES, store.ENERGY, store.TIMELINE, store.DENSITY}
+    names |= {store.CYCLES, store.ENERGY, store.TIMELINE, store.DENSITY, store.MEMORY, store.LIVE_BYTES}
+    assert {p.name for p in folder.iterdir()} == names
     assert json.loads((folder / store.REPORT).read_text()) == report
     assert report["schema"] == "simsnn/report/1"
 
@@ -107,6 +108,7 @@ def test_runs_plot_and_reprice_find_what_was_run(here: Path, capsys: pytest.Capt
         "cycles.svg",
         "density.svg",
         "energy.svg",
+        "memory.svg",
         "timeline.svg",
     ]
     capsys.readouterr()

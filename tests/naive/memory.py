@@ -86,9 +86,7 @@ def tiles_on_chip(mapped: tuple[MappedOperation, ...], execution: Execution) -> 
     return live
 
 
-def when(
-    item: MappedOperation, mine: list[np.void], behind: list[np.void]
-) -> Iterator[tuple[Tile, int, int]]:
+def when(item: MappedOperation, mine: list[np.void], behind: list[np.void]) -> Iterator[tuple[Tile, int, int]]:
     """A tile and the cycles in which a chunk keeps it, over and over again."""
     plan, passes_on = item.choice.plan, item.fused is not None and not item.consumes
     for chunk, row in enumerate(mine):

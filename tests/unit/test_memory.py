@@ -11,9 +11,10 @@ import pytest
 from simsnn.api import Result, load, simulate
 from simsnn.costs import OperandClass
 from simsnn.errors import TraceError
-from simsnn.mapping.mapped import MappedOperation
+from simsnn.mapping.mapped import MappedOperation, reads
 from simsnn.results.memory import run_memory, stored_tensors
 from simsnn.results.memory_report import MemoryReport
+from simsnn.results.memory_table import memory_lines, memory_text
 from simsnn.sim.census import Census, Holdings, RunMemory
 from simsnn.simulation import Prepared
 from simsnn.workload.operation import GemmOperation, Operand
@@ -87,3 +88,161 @@ def test_tables_and_sparse_engines_equal_the_census_of_every_cycle() -> None:
     assert_equal(memory.off_chip, tensors_alive(mapped, execution))
     assert_equal(memory.node, tensors_alive(mapped, execution, kept(mapped)))
     assert_equal(memory.on_chip, tiles_on_chip(mapped, execution))
+
+
+def test_the_levels_below_event_know_no_memory_on_chip() -> None:
+    event = ran().report.memory
+    assert event is not None
+    for level in ("closed_form", "critical_path", "event"):
+        found = ran(f"simulation={{level: {level}, trace: false}}").report.memory
+        assert found is not None
+        assert found.peak_on_chip_bytes is None
+        assert all(row.on_chip_peak_bytes is None for row in found.classes)
+        assert "on chip: null, because" in found.counted
+        assert found.peak_bytes == found.peak_off_chip_bytes > found.node_peak_bytes > 0
+    assert (found.peak_bytes, found.node_peak_bytes) == (event.peak_bytes, event.node_peak_bytes)
+
+
+def test_inference_keeps_nothing_for_a_backward_pass() -> None:
+    found = ran("workload.passes=[F]").report.memory
+    assert found is not None
+    assert found.node_peak_bytes == 0
+    assert not {"gradients", "masks", "membrane"} & {row.operand for row in found.classes if row.peak_bytes}
+
+
+@pytest.mark.parametrize(("bits", "reset"), [(16, "false"), (1, "true")])
+def test_node_memory_is_what_neurons_stash(bits: int, reset: str) -> None:
+    """Membrane potentials at their width; one mask bit where reset and surrogate let the mask alone do."""
+    surrogate = "{kind: rectangle, width: 1.0}" if bits == 1 else "{kind: triangle, width: 1.0}"
+    neuron = f"{{kind: lif, leak: 0.5, threshold: 1.0, reset: soft, detach_reset: {reset}, surrogate: {surrogate}}}"
+    result = ran(f"network.neuron={neuron}")
+    found = result.report.memory
+    assert found is not None
+    neurons = sum(layer.out_elements for layer in result.prepared.network.layers if layer.neuron is not None)
+    assert found.node_peak_bytes == 3 * 3 * neurons * bits // 8
+
+
+def wider(mapped: tuple[MappedOperation, ...], role: OperandClass, bits: int) -> tuple[MappedOperation, ...]:
+    """The same operations with one class stored at so many bits."""
+
+    def stored(operand: Operand) -> Operand:
+        return replace(operand, bits=bits) if operand.role is role else operand
+
+    found = []
+    for item in mapped:
+        op = item.operation
+        if isinstance(op, GemmOperation):
+            masks = tuple(map(stored, op.masks))
+            op = replace(op, left=stored(op.left), right=stored(op.right), output=stored(op.output), masks=masks)
+        else:
+            op = replace(op, reads=tuple(map(stored, op.reads)), writes=tuple(map(stored, op.writes)))
+        found.append(replace(item, operation=op))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("role", [OperandClass.SPIKES, OperandClass.MASKS])
+def test_a_bit_against_a_word_is_exactly_32_times_the_class_and_nothing_else(role: OperandClass, quick: Result) -> None:
+    assert isinstance(quick.prepared, Prepared)
+    packed = run_memory(quick.prepared.mapped, quick.execution).off_chip
+    words = run_memory(wider(quick.prepared.mapped, role, 32), quick.execution).off_chip
+    assert packed.peak_of(role) > 0
+    for operand in OperandClass:
+        factor = 32 if operand is role else 1
+        assert words.peak_of(operand) == factor * packed.peak_of(operand)
+    one = packed.counter(role)
+    assert words.times.tolist() == packed.times.tolist()
+    assert words.counter(role).values.tolist() == (32 * one.values).tolist()
+
+
+def test_a_tensor_lives_until_the_last_of_its_readers_is_done(quick: Result) -> None:
+    """Also where the reader that stands last in the program is done before another one."""
+    assert isinstance(quick.prepared, Prepared)
+    mapped, execution = quick.prepared.mapped, quick.execution
+    shared = {t.name: t for t in stored_tensors(mapped, execution)}["b.dcurrent"]
+    readers = [n for n, item in enumerate(mapped) if "b.dcurrent" in {o.tensor for o in reads(item.operation)}]
+    assert len(readers) == 2
+    assert shared.end == max(execution.tasks[n].done for n in readers)
+    late = replace(execution.tasks[readers[0]], done=execution.tasks[readers[1]].done + 5)
+    tasks = tuple(late if n == readers[0] else task for n, task in enumerate(execution.tasks))
+    later = {t.name: t for t in stored_tensors(mapped, replace(execution, tasks=tasks))}
+    assert later["b.dcurrent"].end == shared.end + 5
+
+
+def random_census(seed: int, count: int) -> Census:
+    rng, holdings = np.random.default_rng(seed), Holdings()
+    for _ in range(count):
+        start, length, size, role = rng.integers((0, 0, 1, 0), (900, 60, 50, len(OperandClass)))
+        holdings.hold(list(OperandClass)[role], int(start), int(start + length), int(size))
+    return holdings.census()
+
+
+@pytest.mark.parametrize("steps", [1, 7, 40, 10_000])
+def test_thinning_keeps_peaks_and_moments(steps: int) -> None:
+    census = random_census(steps, 300)
+    thin = census.thinned(steps)
+    assert thin.peak == census.peak
+    assert len(thin.times) <= steps or len(census.times) <= steps
+    moments, kept_moments = (set(map(tuple, found.values.T.tolist())) for found in (census, thin))
+    assert kept_moments <= moments
+    step = int(thin.times[1] - thin.times[0]) if len(thin.times) > 1 else int(census.times[-1]) + 1
+    for number, start in enumerate(thin.times.tolist()):
+        if len(thin.times) == len(census.times):
+            break
+        inside = (census.times >= start) & (census.times < start + step)
+        carried = int(np.searchsorted(census.times, start, side="right")) - 1
+        fullest = max([int(census.total.values[carried]), *census.total.values[inside].tolist()])
+        assert int(thin.total.values[number]) == fullest
+
+
+def test_several_together_and_the_empty_census() -> None:
+    one, two, none = random_census(1, 50), random_census(2, 50), Holdings().census()
+    both = Census.together([one, two, none])
+    cycles = np.arange(1000)
+
+    def at(census: Census) -> list[int]:
+        place = np.searchsorted(census.times, cycles, side="right") - 1
+        return np.where(place >= 0, census.total.values[place], 0).tolist()  # type: ignore[no-any-return]
+
+    assert at(both) == (np.array(at(one)) + np.array(at(two))).tolist()
+    assert (none.peak, none.peak_cycle, none.at_peak(OperandClass.MASKS), len(none.thinned(3).times)) == (0, 0, 0, 0)
+
+
+def test_the_file_keeps_everything_and_others_are_refused(tmp_path: Path, quick: Result) -> None:
+    path = tmp_path / "memory.npz"
+    quick.memory.save(path)
+    loaded = RunMemory.load(path)
+    assert loaded.on_chip is not None
+    assert quick.memory.on_chip is not None
+    for found, wanted in ((loaded.off_chip, quick.memory.off_chip), (loaded.on_chip, quick.memory.on_chip)):
+        assert np.array_equal(found.times, wanted.times)
+        assert np.array_equal(found.values, wanted.values)
+    replace(quick.memory, on_chip=None).save(path)
+    assert RunMemory.load(path).on_chip is None
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(TraceError, match="no census of memory"):
+        RunMemory.load(path)
+    path.write_text("nothing of the kind")
+    with pytest.raises(TraceError, match="no census of memory"):
+        RunMemory.load(path)
+    np.savez(path, schema=np.array("simsnn/trace/1"))
+    with pytest.raises(TraceError, match="no census of memory"):
+        RunMemory.load(path)
+
+
+def test_a_section_whose_classes_do_not_add_up_is_refused(quick: Result) -> None:
+    assert quick.report.memory is not None
+    stored = quick.report.memory.model_dump()
+    with pytest.raises(ValueError, match="classes add up to"):
+        MemoryReport.model_validate(stored | {"peak_bytes": stored["peak_bytes"] + 1})
+    with pytest.raises(ValueError, match="neurons keep"):
+        MemoryReport.model_validate(stored | {"node_peak_bytes": stored["peak_bytes"] + 1})
+
+
+def test_the_terminal_says_peaks_and_largest_classes(quick: Result) -> None:
+    assert quick.report.memory is not None
+    text = memory_text(quick.report.memory)
+    assert text.startswith("memory: peak ")
+    assert "off chip (gradients " in text
+    assert text.endswith(" on chip")
+    assert memory_text(quick.report.memory.model_copy(update={"peak_on_chip_bytes": None})).endswith("on chip unknown")
+    assert memory_lines(quick.report.model_copy(update={"memory": None})) == ()

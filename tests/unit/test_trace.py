@@ -9,6 +9,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from numpy.lib.recfunctions import repack_fields
 
 from simsnn.costs import OperandClass
 from simsnn.errors import ModelDisagreement, TraceError
@@ -17,7 +18,7 @@ from simsnn.memory.link import LinkConfig
 from simsnn.schedule.graph import Arrival, Chunk, ChunkEdge, Event, Message
 from simsnn.sim.execution import Execution, LinkUse, MessageRecord, Stalls
 from simsnn.sim.executor import execute
-from simsnn.sim.trace import INTERVALS, Counter, Kind, Trace, merge_equal
+from simsnn.sim.trace import CHANGES, INTERVALS, OPERANDS, UNKNOWN, Counter, Kind, Trace, merge_equal
 from tests.naive.sim_graphs import Shape, random_channels, random_graph
 from tests.unit.sim_samples import ONE_BYTE, flat_plan, graph, load, store, task
 
@@ -127,6 +128,21 @@ def test_live_bytes_follow_loads_and_stores() -> None:
     assert (inputs.times.tolist(), inputs.values.tolist()) == ([0, 17, 27], [12, 8, 0])
     assert (outputs.times.tolist(), outputs.values.tolist()) == ([7, 28], [6, 0])
     assert trace.live_bytes().peak == 18
+    assert trace.live_bytes(operand=OperandClass.SPIKES).values.tolist() == [12, 8, 0]
+    assert trace.live_bytes(1, OperandClass.CURRENTS).values.tolist() == [6, 0]
+    assert trace.live_bytes(0, OperandClass.CURRENTS).peak == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_live_bytes_of_the_classes_add_up(seed: int) -> None:
+    _, trace = traced(seed)
+    whole, cycles = trace.live_bytes(), np.arange(trace.makespan_cycles + 1)
+    total = np.zeros(len(cycles), np.int64)
+    for operand in OPERANDS:
+        part = trace.live_bytes(operand=operand)
+        total += np.append(0, part.values)[np.searchsorted(part.times, cycles, side="right")]
+    assert total.tolist() == np.append(0, whole.values)[np.searchsorted(whole.times, cycles, side="right")].tolist()
+    assert total.any()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -218,6 +234,41 @@ def test_file_of_the_version_before_is_read(tmp_path: Path) -> None:
     loaded = Trace.load(tmp_path / "old.npz")
     assert (loaded.links, len(loaded.flows), loaded.resources) == (0, 0, trace.resources)
     assert np.array_equal(loaded.intervals, trace.intervals)
+
+
+def test_a_file_of_version_2_does_not_tell_classes(tmp_path: Path) -> None:
+    trace = sent_over_a_link()
+    fields = [name for name in CHANGES.names or () if name != "operand"]
+    meta = {"schema": "simsnn/intervals/2", "engines": 2, "channels": 1, "srams": 2, "links": 1}
+    meta |= {"makespan_cycles": trace.makespan_cycles}
+    np.savez(
+        tmp_path / "old.npz",
+        meta=np.array(json.dumps(meta)),
+        intervals=trace.intervals,
+        edges=trace.edges,
+        changes=repack_fields(trace.changes[fields]),
+        flows=trace.flows,
+    )
+    loaded = Trace.load(tmp_path / "old.npz")
+    assert loaded.live_bytes().values.tolist() == trace.live_bytes().values.tolist() != []
+    assert loaded.changes["operand"].tolist() == [UNKNOWN] * len(trace.changes)
+    assert loaded.live_bytes(operand=OperandClass.SPIKES).peak == 0
+
+
+def test_classes_of_a_file_go_by_their_names(tmp_path: Path) -> None:
+    """Whatever numbers they had where it was written, and also if one is not known here."""
+    trace = sent_over_a_link()
+    trace.save(tmp_path / "trace.npz")
+    with np.load(tmp_path / "trace.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(str(arrays["meta"]))
+    meta["operands"] = ["of_tomorrow", "spikes"]
+    arrays["changes"]["operand"] = np.arange(len(arrays["changes"])) % 2
+    arrays["meta"] = np.array(json.dumps(meta))
+    np.savez(tmp_path / "other.npz", **arrays)
+    spikes = OPERANDS.index(OperandClass.SPIKES)
+    found = Trace.load(tmp_path / "other.npz").changes["operand"].tolist()
+    assert found == [spikes if number % 2 else UNKNOWN for number in range(len(arrays["changes"]))]
 
 
 def test_other_file_is_refused(tmp_path: Path) -> None:
