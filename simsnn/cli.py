@@ -91,7 +91,7 @@ def plot(
     format_: Annotated[str, typer.Option("--format", help="png, svg or pdf.")] = "png",
     root: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of run folders.")] = Path("results/runs"),
 ) -> None:
-    """Draw the figures of a stored run again, from its report alone."""
+    """Draw the figures of a stored run again, from its report and its live bytes."""
     from simsnn.commands.plot import plot_run
 
     for path in plot_run(run_, root, output, format_):

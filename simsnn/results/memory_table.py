@@ -8,7 +8,7 @@ from simsnn.results.memory_report import MemoryReport
 from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
 
-_MOST_CLASSES = 3
+_MOST_CLASSES = 2
 
 
 def memory_lines(report: Report) -> tuple[Text, ...]:

@@ -1,7 +1,8 @@
 """Chrome trace JSON (gzip) of a run, for ui.perfetto.dev.
 
 One track per resource; counters of the bytes that each channel carries per bucket of cycles and of
-the bytes in each SRAM; arrows along chunk edges, messages and, where they are given, dependencies between tasks.
+the bytes in each SRAM, also by operand class where it holds several;
+arrows along chunk edges, messages and, where they are given, dependencies between tasks.
 A machine with processors has a group of tracks for each of them, its local memory and SRAMs among them, and one for
 the links. One microsecond shown is one cycle, so every
 number in the file is an integer; the metadata gives the clock. Large traces are joined until they
@@ -21,7 +22,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsnn.sim.trace import Counter, Kind, Trace
+from simsnn.costs import OperandClass
+from simsnn.sim.trace import OPERANDS, UNKNOWN, Counter, Kind, Trace
 from simsnn.viz.arrows import arrow_events
 from simsnn.viz.slices import MIXED, Slices, draw_slices
 
@@ -175,9 +177,10 @@ def write_perfetto(
     jobs = JobNames.of(names.tasks)
     slices = draw_slices(trace.intervals, max_events, jobs.of_task)
     arrows, shown = arrow_events(trace, dependencies, lambda r: (names.process(r), r), names.leads, max_events)
-    buckets = max(_FEWEST_BUCKETS, min(BUCKETS, max_events // max(1, trace.channels + trace.srams)))
+    held = _held(trace)
+    buckets = max(_FEWEST_BUCKETS, min(BUCKETS, max_events // max(1, trace.channels + len(held))))
     events = [*_tracks(names), *_slice_events(names, jobs, slices), *arrows]
-    events += [*_channel_counters(trace, names, buckets), *_sram_counters(trace, names, buckets)]
+    events += [*_channel_counters(trace, names, buckets), *_sram_counters(trace, names, held, buckets)]
     document = {
         "displayTimeUnit": "ns",
         "metadata": {
@@ -272,11 +275,24 @@ def _channel_counters(trace: Trace, names: TraceNames, buckets: int) -> Iterator
             yield {"ph": "C", "name": title, "pid": process, "ts": position * width, "args": {"bytes": value}}
 
 
-def _sram_counters(trace: Trace, names: TraceNames, buckets: int) -> Iterator[Json]:
-    for sram, name in enumerate(names.srams):
-        counter = thin(trace.live_bytes(sram), _bucket_cycles(trace, buckets), buckets)
+def _held(trace: Trace) -> list[tuple[int, OperandClass | None]]:
+    """Counters of SRAMs: each in all, then the classes of each that holds several."""
+    found: list[tuple[int, OperandClass | None]] = [(sram, None) for sram in range(trace.srams)]
+    for sram in range(trace.srams):
+        here = np.unique(trace.changes["operand"][trace.changes["sram"] == sram])
+        told = [OPERANDS[number] for number in here.tolist() if number != UNKNOWN]
+        found += [(sram, operand) for operand in told if len(here) > 1]
+    return found
+
+
+def _sram_counters(
+    trace: Trace, names: TraceNames, held: list[tuple[int, OperandClass | None]], buckets: int
+) -> Iterator[Json]:
+    for sram, operand in held:
+        counter = thin(trace.live_bytes(sram, operand), _bucket_cycles(trace, buckets), buckets)
         process = names.sram_process(sram)
-        title = f"{names.short(name, process)}: bytes in flight"
+        what = "bytes" if operand is None else operand.value
+        title = f"{names.short(names.srams[sram], process)}: {what} in flight"
         for time, value in zip(counter.times.tolist(), counter.values.tolist(), strict=True):
             yield {"ph": "C", "name": title, "pid": process, "ts": time, "args": {"bytes": value}}
 

@@ -94,9 +94,13 @@ def adds_up(report: Report) -> None:
     assert sent == sum(row.bytes for row in pipeline.messages) <= received or not sent
     for processor in pipeline.processors:
         assert processor.busy_cycles + processor.bubble_cycles <= pipeline.makespan_cycles
+        assert processor.memory is not None
+        assert processor.memory.peak_bytes == processor.peak_memory_bytes
         assert processor.memory_bytes is None or processor.peak_memory_bytes <= processor.memory_bytes
         jobs = {f"{job.layer} {job.pass_}" for job in pipeline.jobs if job.processor == processor.name}
         assert jobs == set(processor.tasks)
+    assert report.memory is not None
+    assert report.memory.peak_bytes <= totals.peak_live_bytes == sum(p.peak_memory_bytes for p in pipeline.processors)
     counted = Counter((row.layer, row.pass_, row.part) for row in report.tasks for _ in range(row.instances))
     updates = {key for key in counted if key[1] == "U"}
     assert {counted[key] for key in updates} == {pipeline.iterations}

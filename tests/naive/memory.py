@@ -68,10 +68,12 @@ def kept(mapped: tuple[MappedOperation, ...]) -> set[str]:
     return found
 
 
-def tiles_on_chip(mapped: tuple[MappedOperation, ...], execution: Execution) -> Live:
-    """Tiles in SRAM and state in lanes in every cycle."""
+def tiles_on_chip(mapped: tuple[MappedOperation, ...], execution: Execution, tasks: set[int] | None = None) -> Live:
+    """Tiles in SRAM and state in lanes in every cycle, of some tasks or of all."""
     live, rows = nothing(execution), list(execution.moments)
     for task, item in enumerate(mapped):
+        if tasks is not None and task not in tasks:
+            continue
         mine = [row for row in rows if row["task"] == task]
         behind = [row for row in rows if row["task"] == task + 1]
         there: dict[tuple[str, tuple[int, ...]], NDArray[np.bool_]] = {}

@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsnn.activities import ResolvedActivity
 from simsnn.api import Result, load, simulate
 from simsnn.costs import OperandClass
 from simsnn.errors import TraceError
 from simsnn.mapping.mapped import MappedOperation, reads
+from simsnn.pipeline_run import run_pipeline
 from simsnn.results.memory import run_memory, stored_tensors
+from simsnn.results.memory_on_chip import on_chip_census
 from simsnn.results.memory_report import MemoryReport
 from simsnn.results.memory_table import memory_lines, memory_text
 from simsnn.sim.census import Census, Holdings, RunMemory
 from simsnn.simulation import Prepared
 from simsnn.workload.operation import GemmOperation, Operand
+from tests import pipelines
 from tests.experiments import SYNTHETIC, layers, synthetic
 from tests.naive.memory import Live, kept, tensors_alive, tiles_on_chip
 
@@ -120,6 +124,27 @@ def test_node_memory_is_what_neurons_stash(bits: int, reset: str) -> None:
     assert found is not None
     neurons = sum(layer.out_elements for layer in result.prepared.network.layers if layer.neuron is not None)
     assert found.node_peak_bytes == 3 * 3 * neurons * bits // 8
+
+
+def test_processors_hold_what_every_cycle_says_and_add_up() -> None:
+    run = pipelines.prepared(pipelines.CHAIN, "crossbar", "pipedream", count=2, iterations=2)
+    found = run_pipeline(run, ResolvedActivity(None))
+    items, owner = found.graph.items, run.processors.engine_base
+    total = np.zeros(found.execution.makespan_cycles + 1, np.int64)
+    assert found.report.pipeline is not None
+    for number, row in enumerate(found.report.pipeline.processors):
+        last = owner[number + 1] if number + 1 < len(owner) else 10**9
+        mine = {task.id for task in found.graph.graph.tasks if owner[number] <= task.engine < last}
+        wanted = tiles_on_chip(items, found.execution, mine)
+        assert_equal(on_chip_census(items, found.execution.moments, mine), wanted)
+        assert row.memory is not None
+        assert row.memory.peak_on_chip_bytes == sum(wanted.values()).max()  # type: ignore[union-attr]
+        assert row.memory.peak_bytes == row.peak_memory_bytes
+        total += sum(wanted.values())
+    assert found.report.memory is not None
+    assert found.report.memory.peak_on_chip_bytes == total.max()
+    assert 0 < found.report.memory.node_peak_bytes < found.report.memory.peak_bytes
+    assert found.report.memory.peak_bytes <= found.report.totals.peak_live_bytes
 
 
 def wider(mapped: tuple[MappedOperation, ...], role: OperandClass, bits: int) -> tuple[MappedOperation, ...]:

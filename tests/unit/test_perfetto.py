@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simsnn.costs import OperandClass
 from simsnn.schedule.graph import Chunk, ChunkEdge, Event
 from simsnn.sim.executor import execute
-from simsnn.sim.trace import INTERVALS, Counter, Kind, Trace
+from simsnn.sim.trace import INTERVALS, OPERANDS, Counter, Kind, Trace
 from simsnn.viz.perfetto import BUCKETS, TraceNames, channel_bytes, thin, write_perfetto
 from simsnn.viz.slices import draw_slices
 from tests.naive.sim_graphs import Shape, random_channels, random_graph
@@ -179,3 +181,23 @@ def test_thinned_counter_keeps_peaks_and_ends_them() -> None:
     assert thinned.values[12] == 99
     assert thinned.values[13] == 1
     assert thinned.values[40] == values[2999]
+
+
+def test_an_sram_that_holds_several_classes_has_a_counter_of_each(tmp_path: Path) -> None:
+    trace, names = sample()
+    mixed = trace.changes.copy()
+    spikes = np.flatnonzero(mixed["sram"] == 0)
+    mixed["operand"][spikes[::2]] = OPERANDS.index(OperandClass.MASKS)
+    trace = replace(trace, changes=mixed)
+    write_perfetto(trace, names, tmp_path / "t.json.gz")
+    found = [e for e in read(tmp_path / "t.json.gz")["traceEvents"] if e["ph"] == "C"]
+    titles = {event["name"] for event in found if event["pid"] == 3}
+    assert titles == {
+        "spikes: bytes in flight",
+        "spikes: masks in flight",
+        "spikes: spikes in flight",
+        "state: bytes in flight",
+    }
+    counter = trace.live_bytes(0, OperandClass.MASKS)
+    shown = [(e["ts"], e["args"]["bytes"]) for e in found if e["name"] == "spikes: masks in flight"]
+    assert shown == list(zip(counter.times.tolist(), counter.values.tolist(), strict=True))
