@@ -5,6 +5,8 @@ Each check raises with the dotted path of what is wrong. Tests: ``tests/unit/tes
 
 from __future__ import annotations
 
+import math
+
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.energy.model import EnergyModel
 from simsnn.errors import CapacityError, ConfigError, MissingPrice, UnsupportedOperation, Where
@@ -26,6 +28,9 @@ def check_size(operation: Operation) -> None:
         geometry = operation.geometry
         size = max(operation.slots * max(geometry.out_pixels, geometry.in_pixels), geometry.weights)
     _refuse_above(size, LARGEST_OPERATION, "elements", operation)
+    if isinstance(operation, GemmOperation) and operation.mixing is not None:
+        macs = math.prod(operation.mixing.lengths(operation.slots))
+        _refuse_above(macs, LARGEST_PRODUCT, "multiply-accumulates", operation)
     if isinstance(operation, GemmOperation) and operation.gemm is not None:
         _refuse_above(operation.gemm.macs, LARGEST_PRODUCT, "multiply-accumulates", operation)
 

@@ -53,6 +53,10 @@ class DualSparseEngine:
         """Refuse all but pass B of a layer whose smallest weight slice fits a group."""
         if not isinstance(operation, GemmOperation):
             return Refusal("a dual-sparsity engine does no elementwise work", "map this pass to a vector unit")
+        if operation.mixing is not None:
+            return Refusal(
+                "a T x T product has two real matrices, no pixels and no masks", "map it to a systolic array, pe: mac"
+            )
         if operation.geometry is None:
             return Refusal("a bare product has no pixels and no masks", "map it to a systolic array")
         if operation.pass_ is not Pass.B:

@@ -99,6 +99,8 @@ def fused_kernels(operations: tuple[Operation, ...], timesteps: int, word_bytes:
 
 def dense_macs(operation: GemmOperation) -> int:
     """Multiply-accumulates of the dense product: the same in F, B and W; padding counts as work."""
+    if operation.mixing is not None:
+        return Gemm(*operation.mixing.lengths(operation.slots)).macs
     if operation.geometry is None:
         assert operation.gemm is not None
         return operation.gemm.macs
@@ -143,6 +145,8 @@ def _product(operation: GemmOperation, launches: int, word: int) -> Kernel:
 def _shape(operation: GemmOperation, slots: int) -> Gemm:
     """M x K x N of one group; pass B counts only the taps that meet an output pixel."""
     g = operation.geometry
+    if operation.mixing is not None:
+        return Gemm(*operation.mixing.lengths(operation.slots))
     if g is None:
         assert operation.gemm is not None
         return operation.gemm

@@ -21,6 +21,7 @@ from simsnn.workload.operation import GemmOperation, Operation, Pass
 
 _FORWARD = (Pass.F, Pass.R)
 _MAP = "map this pass to a systolic array or a dual-sparsity engine"
+_MIXING = "map it to a systolic array, pe: mac"
 
 
 class LutEngine:
@@ -54,6 +55,8 @@ class LutEngine:
         """Refuse what has no bits to address a table with, and what the accumulators cannot hold."""
         if not isinstance(operation, GemmOperation):
             return Refusal("a LUT engine does no elementwise work", "map this pass to a vector unit")
+        if operation.mixing is not None:
+            return Refusal("a LUT is addressed by spikes, a T x T product has two real matrices", _MIXING)
         if operation.pass_ not in (*_FORWARD, Pass.W):
             return Refusal(f"a LUT is addressed by spikes, pass {operation.pass_.value} multiplies real values", _MAP)
         if operation.geometry is None and (operation.gemm is None or operation.pass_ is not Pass.F):

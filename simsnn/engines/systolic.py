@@ -15,12 +15,13 @@ from simsnn.engines.base import Capabilities, Dataflow, DatapathWidths, Refusal
 from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_candidates import blockings
 from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
+from simsnn.engines.systolic_mixing import column_blocks, unfit_copies
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.engines.systolic_reference import OperandPair, run_plan
 from simsnn.errors import ConfigError, UnsupportedOperation
 from simsnn.reference.systolic import SystolicRun
 from simsnn.workload.lowering import lower
-from simsnn.workload.operation import Gemm, GemmOperation, Operation
+from simsnn.workload.operation import Gemm, GemmOperation, Operation, SlotAxis
 
 _MAC_REMEDY = "map it to an array with pe: mac"
 
@@ -54,6 +55,9 @@ class SystolicEngine:
         gemms = self.gemms(operation)
         if not gemms or any(min(gemm.m, gemm.k, gemm.n) < 1 for gemm in gemms):
             return Refusal("a product without elements is no work", "drop the operation")
+        unfit = unfit_copies(operation.mixing, self.config.rows)
+        if unfit is not None:
+            return unfit
         if self.config.pe is ProcessingElement.MAC or not operation.multiplies:
             return None
         left, right = operation.left, operation.right
@@ -71,6 +75,8 @@ class SystolicEngine:
         """Products of an operation in fold-list order."""
         if operation.geometry is not None:
             return lower(operation.geometry, operation.pass_, self.config.b_lowering, operation.slots)
+        if operation.mixing is not None:
+            return (Gemm(*operation.mixing.lengths(operation.slots)),)
         return (operation.gemm,) if operation.gemm is not None else ()
 
     def plan(
@@ -96,6 +102,8 @@ class SystolicEngine:
             reason = refusal or Refusal("not a product")
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
         products = gemms if gemms is not None else self.gemms(operation)
+        if operation.slot_axis is SlotAxis.N and flow is Dataflow.OS:
+            products = column_blocks(operation, self.gemms(operation)[0], blocking)
         return SystolicPlan(self.config, operation, flow, blocking, products, nonzeros)
 
     def reference(

@@ -13,10 +13,12 @@ from itertools import product
 from simsnn.engines.base import Dataflow
 from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_plan import SystolicPlan
-from simsnn.workload.operation import SlotAxis
+from simsnn.workload.operation import Gemm, SlotAxis
 
 MOST_PIECES = 2**17
 """Finer ways to cut are not listed: such chunks are smaller than any buffer."""
+_STREAMED = ((SlotAxis.M, Dataflow.WS), (SlotAxis.N, Dataflow.IS))
+"""Slots that lie along the stream, where a cut reloads nothing."""
 
 
 def blockings(plan: SystolicPlan) -> Iterator[Blocking]:
@@ -32,21 +34,30 @@ def blockings(plan: SystolicPlan) -> Iterator[Blocking]:
 
 def _all_blockings(plan: SystolicPlan) -> Iterator[Blocking]:
     operation, grid = plan.operation, plan.grids[0]
-    slots = operation.slots if operation.slot_axis is not SlotAxis.NONE else 1
+    slots = operation.cut_slots if operation.slot_axis is not SlotAxis.NONE else 1
     row_steps, column_steps = _fold_steps(grid.rows.count()), _fold_steps(grid.columns.count())
-    streamed = operation.slot_axis is SlotAxis.M and plan.dataflow is Dataflow.WS
-    for slot_blocks in _slot_steps(slots, operation.timesteps):
+    streamed = (operation.slot_axis, plan.dataflow) in _STREAMED
+    for slot_blocks in _slot_steps(slots, operation.cut_timesteps):
         for row_folds, column_folds in product(row_steps, column_steps):
             yield Blocking(slot_blocks, 1, column_folds, row_folds)
         if streamed and slot_blocks > 1 and grid.rows.count() > 1:
             # all K folds of a block in one chunk: its input is fetched once, at the price of more tile loads
             for column_folds in column_steps:
                 yield Blocking(slot_blocks, 1, column_folds, 0, slot_blocks)
-    per_slot = slots if operation.slot_axis is SlotAxis.M else 1
-    for row_blocks in _steps(max(gemm.m // per_slot for gemm in plan.period))[1:]:
+        if plan.triangle is not None and plan.dataflow is Dataflow.WS:
+            # blocks of M, without which no fold holds zeros alone; each reloads its stationary tiles
+            for m_blocks, column_folds in product(_steps(grid.rows.count())[1:], column_steps):
+                yield Blocking(slot_blocks, 1, column_folds, 0, m_blocks)
+    axis = operation.refined_axis
+    per_slot = slots if operation.slot_axis is axis else 1
+    for row_blocks in _steps(max(_length(gemm, axis) // per_slot for gemm in plan.period))[1:]:
         for column_folds in column_steps:
             yield Blocking(slots, row_blocks, column_folds, row_steps[-1])
             yield Blocking(slots, row_blocks, column_folds, 0)
+
+
+def _length(gemm: Gemm, axis: SlotAxis) -> int:
+    return {SlotAxis.M: gemm.m, SlotAxis.K: gemm.k, SlotAxis.N: gemm.n}[axis]
 
 
 def _steps(most: int) -> list[int]:

@@ -23,6 +23,7 @@ import numpy as np
 
 from simsnn.costs import Action, ActionCounts, ActionKey, OperandClass
 from simsnn.engines.base import BufferAccess, Dataflow
+from simsnn.engines.mixing_counts import fold_sums, operand_reads
 from simsnn.engines.systolic_blocking import Axis, Ints
 from simsnn.engines.systolic_config import Buffering, Feeder, PartialSums, ProcessingElement, WeightLoad
 from simsnn.engines.systolic_grid import FoldGrid
@@ -85,6 +86,8 @@ def _product_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterC
     _, columns, _, _ = _timed(grid.columns.runs(full_columns))
     blocks, stream, _, _ = _timed(grid.stream.runs())
     hops = stream * rows * columns
+    if plan.applies_mixing:
+        return _mixing_counts(plan, gemm, grid)
     if plan.dataflow is Dataflow.OS:
         drain = blocks * columns * (up + (rows if plan.overlaps_drain else 0))
         return RegisterCounts(operand_hops=hops, sum_writes=hops, drain_writes=drain, work=gemm.macs)
@@ -104,10 +107,40 @@ def _product_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterC
     )
 
 
+def _mixing_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterCounts:
+    """Counts of a T x T product from the folds that run."""
+    config, sums = plan.config, fold_sums(plan, grid, gemm.n)
+    if plan.dataflow is Dataflow.OS:
+        _, rows, _, up = _timed(grid.rows.runs(plan.full[0]))
+        _, columns, _, _ = _timed(grid.columns.runs(plan.full[1]))
+        drain = columns * (up + (rows if plan.overlaps_drain else 0))
+        return RegisterCounts(operand_hops=sums.hops, sum_writes=sums.hops, drain_writes=drain, work=sums.work)
+    addressed = config.weight_load is WeightLoad.ROW_ADDRESSED and not config.scalesim
+    double = config.stationary_buffering is Buffering.DOUBLE and not config.scalesim
+    banks = grid.accumulates and config.psum is PartialSums.ACCUMULATE
+    return RegisterCounts(
+        operand_hops=sums.hops,
+        sum_writes=sums.hops,
+        tile_writes=sums.addressed_writes if addressed else sums.shifted_writes,
+        swap_writes=sums.addressed_writes if double else 0,
+        bank_reads=sums.row_sums - gemm.m * gemm.n if banks else 0,
+        bank_writes=sums.row_sums if banks else 0,
+        work=sums.work,
+    )
+
+
+def _readded(plan: SystolicPlan) -> int:
+    """Partial sums of a T x T product that are read back, over all products."""
+    products = zip(plan.gemms, plan.grids, strict=True)
+    return sum(fold_sums(plan, grid, gemm.n).row_sums - gemm.m * gemm.n for gemm, grid in products)
+
+
 def _spill_adds(plan: SystolicPlan) -> int:
     """Additions at the array's edge where partial sums spill: one per sum that is read back."""
     if plan.config.psum is not PartialSums.SPILL or plan.config.scalesim or plan.dataflow is Dataflow.OS:
         return 0
+    if plan.applies_mixing:
+        return _readded(plan)
     folds_along_k = (_timed(grid.rows.runs(plan.full[0]))[0] for grid in plan.grids)
     return (
         sum(gemm.m * gemm.n * (pieces - 1) for gemm, pieces in zip(plan.period, folds_along_k, strict=True))
@@ -139,6 +172,8 @@ def action_counts(plan: SystolicPlan) -> ActionCounts:
 
 def buffer_accesses(plan: SystolicPlan) -> tuple[BufferAccess, ...]:
     """Elements that the feeder reads per operand, and that the array writes (docs/machines section 3.1)."""
+    if plan.applies_mixing:
+        return _accesses(plan, *operand_reads(plan), _readded(plan) if plan.spills else 0)
     left_reads = right_reads = written = spilled = 0
     for index, (gemm, grid) in enumerate(zip(plan.period, plan.grids, strict=True)):
         row_pieces, column_pieces, blocks = (grid.cut(axis).count() for axis in Axis)
@@ -148,6 +183,13 @@ def buffer_accesses(plan: SystolicPlan) -> tuple[BufferAccess, ...]:
         written += gemm.m * gemm.n * (blocks if plan.dataflow is Dataflow.OS else 1)
         if plan.spills and grid.accumulates:
             spilled += gemm.m * gemm.n * (row_pieces - 1)
+    return _accesses(plan, left_reads, right_reads, written, spilled)
+
+
+def _accesses(
+    plan: SystolicPlan, left_reads: int, right_reads: int, written: int, spilled: int
+) -> tuple[BufferAccess, ...]:
+    """Accesses of one group's products, as often as there are groups."""
     operation, groups = plan.operation, plan.groups
     found = [
         BufferAccess(operation.left.role, operation.left.bits, left_reads * groups, 0),

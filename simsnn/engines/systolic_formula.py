@@ -9,6 +9,7 @@ from simsnn.engines.systolic_config import Buffering, Drain, DrainEnable, Weight
 
 if TYPE_CHECKING:
     from simsnn.engines.systolic_plan import SystolicPlan
+    from simsnn.workload.mixing import Mixing
 
 _AXES = {Dataflow.WS: ("K", "N", "M"), Dataflow.IS: ("K", "M", "N"), Dataflow.OS: ("M", "N", "K")}
 
@@ -21,8 +22,11 @@ def formula(plan: SystolicPlan) -> str:
     """
     gemm, count = plan.period[0], len(plan.gemms)
     rows, columns, stream = _AXES[plan.dataflow]
-    shape = f"(M x K)(K x N) = ({gemm.m:,} x {gemm.k:,})({gemm.k:,} x {gemm.n:,})"
+    total_n = gemm.n if not plan.applies_mixing else sum(product.n for product in plan.gemms)
+    shape = f"(M x K)(K x N) = ({gemm.m:,} x {gemm.k:,})({gemm.k:,} x {total_n:,})"
     times = f" and {count - 1} more product{'s' if count > 2 else ''}" if count > 1 else ""
+    if plan.operation.mixing is not None:
+        times = _mixing(plan.operation.mixing, count)
     folds = sum(plan.folds_of(index) for index in range(len(plan.period))) * plan.groups
     parts = plan.cost().cycles
     total = " + ".join(f"{name} {getattr(parts, name):,}" for name in ("fill", "stream", "reload", "drain"))
@@ -35,6 +39,16 @@ def formula(plan: SystolicPlan) -> str:
     if closed is not None:
         lines.append(closed)
     return "\n".join(lines)
+
+
+def _mixing(mixing: Mixing, blocks: int) -> str:
+    """What is particular to a T x T product: N blocks, copies, folds that are left out."""
+    found = f" in {blocks} blocks" if blocks > 1 else ""
+    if mixing.copies > 1:
+        found += f", {mixing.copies} copies of a {mixing.timesteps} x {mixing.timesteps} matrix on the diagonal"
+    elif mixing.shape != "full" and mixing.kind == "apply":
+        found += f", {mixing.shape} triangle: no folds of zeros"
+    return found
 
 
 def _interval(plan: SystolicPlan) -> tuple[str, int]:
@@ -52,7 +66,13 @@ def _equal_folds(plan: SystolicPlan, folds: int) -> str | None:
     """The closed formula, where every fold is as long and as large as the next."""
     grid = plan.grids[0]
     streams = set(grid.stream.sizes().tolist())
-    if len(plan.gemms) > 1 or len(streams) > 1 or not plan.config.full_folds or plan.config.scalesim:
+    if (
+        len(plan.gemms) > 1
+        or plan.triangle is not None
+        or len(streams) > 1
+        or not plan.config.full_folds
+        or plan.config.scalesim
+    ):
         return None
     s, r, c = streams.pop(), plan.config.rows, plan.config.columns
     overlapped = (

@@ -77,8 +77,17 @@ def loop_order(dataflow: Dataflow, order: FoldOrder) -> tuple[Axis, Axis, Axis]:
     return Axis.STREAM, Axis.ROWS, Axis.COLUMNS
 
 
+@dataclass(frozen=True, slots=True)
+class SlotAxes:
+    """Where the slots of a product lie, how many there are, and which axis ``row_blocks`` cuts further."""
+
+    slots: int = 1
+    axis: SlotAxis = SlotAxis.NONE
+    refined: SlotAxis = SlotAxis.M
+
+
 def fold_grid(
-    gemm: Gemm, slots: int, slot_axis: SlotAxis, config: SystolicConfig, dataflow: Dataflow, blocking: Blocking
+    gemm: Gemm, slot_axes: SlotAxes, config: SystolicConfig, dataflow: Dataflow, blocking: Blocking
 ) -> FoldGrid:
     """Cut one product.
 
@@ -88,12 +97,14 @@ def fold_grid(
         If the blocking asks for more slot blocks than there are slots, or the accumulator
         cannot hold one streamed row.
     """
+    slots, slot_axis = slot_axes.slots, slot_axes.axis
     if blocking.slot_blocks > (1 if slot_axis is SlotAxis.NONE else slots):
         raise ConfigError(f"blocking: {blocking.slot_blocks} slot_blocks of {slots} slots", value=blocking.slot_blocks)
-    m_bounds, k_bounds, n_bounds = _bounds(gemm, slots, slot_axis, blocking)
+    m_bounds, k_bounds, n_bounds = _bounds(gemm, slot_axes, blocking)
     if dataflow is Dataflow.OS:
         return _output_grid(m_bounds, k_bounds, n_bounds, config, blocking)
-    streams_slots = dataflow is Dataflow.WS and slot_axis is SlotAxis.M
+    stream_axis = SlotAxis.M if dataflow is Dataflow.WS else SlotAxis.N
+    streams_slots = slot_axis is stream_axis
     stream_length = axis_lengths(gemm, dataflow)[2]
     rows = Cut(k_bounds, config.rows, blocking.row_folds)
     column_bounds = n_bounds if dataflow is Dataflow.WS else m_bounds
@@ -107,7 +118,7 @@ def fold_grid(
     stream_slots = slots if streams_slots else 1
     least = 1 if config.scalesim else blocking.m_blocks
     hard = accumulator_blocks(stream_slots, stream_length // stream_slots, live, room, least)
-    cuts_stream = dataflow is Dataflow.WS
+    cuts_stream = slot_axes.refined is stream_axis
     tiles = _tiles(hard, stream_slots, blocking) if cuts_stream else hard
     blocks = len(hard) - 1
     groups = np.arange(blocks, dtype=np.int64)
@@ -117,14 +128,15 @@ def fold_grid(
     return FoldGrid(rows, columns, Cut(hard), tiles, groups, order, accumulates)
 
 
-def _bounds(gemm: Gemm, slots: int, slot_axis: SlotAxis, blocking: Blocking) -> tuple[Ints, Ints, Ints]:
+def _bounds(gemm: Gemm, slot_axes: SlotAxes, blocking: Blocking) -> tuple[Ints, Ints, Ints]:
     """Hard bounds of M, K and N that slots and row blocks ask for."""
-    m_bounds, k_bounds = np.array([0, gemm.m], np.int64), np.array([0, gemm.k], np.int64)
-    if slot_axis is SlotAxis.M:
-        m_bounds = balanced(slots, blocking.slot_blocks) * (gemm.m // slots)
-    elif slot_axis is SlotAxis.K:
-        k_bounds = balanced(slots, blocking.slot_blocks) * (gemm.k // slots)
-    return refine(m_bounds, blocking.row_blocks), k_bounds, np.array([0, gemm.n], np.int64)
+    found = []
+    for axis, length in ((SlotAxis.M, gemm.m), (SlotAxis.K, gemm.k), (SlotAxis.N, gemm.n)):
+        bounds = np.array([0, length], np.int64)
+        if axis is slot_axes.axis:
+            bounds = balanced(slot_axes.slots, blocking.slot_blocks) * (length // slot_axes.slots)
+        found.append(refine(bounds, blocking.row_blocks) if axis is slot_axes.refined else bounds)
+    return found[0], found[1], found[2]
 
 
 def _output_grid(

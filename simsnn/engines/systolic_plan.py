@@ -17,11 +17,13 @@ import numpy as np
 
 from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
 from simsnn.engines.base import Box, BufferAccess, Dataflow, PortDemand, State, Tile, Work
+from simsnn.engines.mixing_tiles import MixingTiles
 from simsnn.engines.systolic_blocking import Blocking, Ints
 from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
 from simsnn.engines.systolic_counts import action_counts, buffer_accesses
 from simsnn.engines.systolic_formula import formula
-from simsnn.engines.systolic_grid import FoldGrid, fold_grid
+from simsnn.engines.systolic_grid import FoldGrid, SlotAxes, fold_grid
+from simsnn.engines.systolic_mixing import Triangle, kept_folds, triangle_words
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
 from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES, CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
@@ -100,13 +102,26 @@ class SystolicPlan:
     @cached_property
     def grids(self) -> tuple[FoldGrid, ...]:
         """Fold grids of the products of one group."""
-        operation = self.operation
+        operation, blocking = self.operation, self.blocking
+        axes = SlotAxes(operation.cut_slots, operation.slot_axis, operation.refined_axis)
+        if self.applies_mixing and self.dataflow is Dataflow.OS:  # its blocks of slots are products of their own
+            axes = SlotAxes()
+            blocking = Blocking(column_folds=blocking.column_folds, row_folds=blocking.row_folds)
         cut: dict[Gemm, FoldGrid] = {}
         for gemm in self.period:
             if gemm not in cut:
-                args = (gemm, operation.slots, operation.slot_axis, self.config, self.dataflow, self.blocking)
-                cut[gemm] = fold_grid(*args)
+                cut[gemm] = fold_grid(gemm, axes, self.config, self.dataflow, blocking)
         return tuple(cut[gemm] for gemm in self.period)
+
+    @property
+    def applies_mixing(self) -> bool:
+        """Whether this is the T x T product of neurons that mixes time steps (not its gradient)."""
+        return self.operation.mixing is not None and self.operation.mixing.kind == "apply"
+
+    @cached_property
+    def triangle(self) -> Triangle | None:
+        """Zeros by which folds are left out."""
+        return Triangle.of(self.operation, self.dataflow, self.config)
 
     @cached_property
     def machine(self) -> Ints:
@@ -142,7 +157,7 @@ class SystolicPlan:
             outer, middle, inner = loops
             rows, columns = self.full
             boxes, bounds = tables.boxes, tables.bounds
-            nest = (outer, middle, inner, axes, grid.tiles, rows, columns)
+            nest = (outer, middle, inner, axes, grid.tiles, rows, columns, triangle_words(self.triangle))
             chunk_nest(index, *nest, tables.runs, bounds, boxes, cursor, fill)
 
     @property
@@ -153,6 +168,8 @@ class SystolicPlan:
     @property
     def least_chunks(self) -> int:
         """Not above ``chunk_count``, and known without a walk through the folds: what may share a chunk counts once."""
+        if self.triangle is not None:  # every run of rows or columns is in some chunk, not every pair of them
+            return sum(max(grid.rows.groups(), grid.columns.groups()) for grid in self.grids)
         streams = [len(np.unique(grid.stream_groups)) for grid in self.grids]
         groups = [grid.rows.groups() * grid.columns.groups() * s for grid, s in zip(self.grids, streams, strict=True)]
         return sum(groups[index % len(self.period)] for index in range(len(self.gemms)))
@@ -164,7 +181,12 @@ class SystolicPlan:
     @cached_property
     def tile_map(self) -> TileMap:
         """Pieces of the operands behind the chunk boxes."""
-        return TileMap(self.config, self.operation, self.dataflow, self.gemms, self.products)
+        base = (self.config, self.operation, self.dataflow, self.gemms, self.products)
+        mixing = self.operation.mixing
+        if mixing is None:
+            return TileMap(*base)
+        starts = np.cumsum([0, *(gemm.n for gemm in self.gemms)])
+        return MixingTiles(*base, mixing, self.grids, tuple(starts.tolist()), self.triangle)
 
     def needs(self, chunk: int) -> tuple[Tile, ...]:
         """Operand tiles of a chunk: distinct elements, halo rows included, and spilled partial sums."""
@@ -187,6 +209,8 @@ class SystolicPlan:
 
     def completes(self, chunk: int) -> Box | None:
         """Slots and channels that are complete with a chunk."""
+        if isinstance(self.tile_map, MixingTiles):
+            return self.tile_map.completes(self.tables.boxes[chunk])
         slots = self.output_slots(chunk)
         return None if slots is None else Box((slots[0], slots[1] + 1), self.output_channels(chunk))
 
@@ -219,6 +243,8 @@ class SystolicPlan:
 
     def closed_form(self) -> State:
         """State after all folds, nothing late, from the loop nests alone."""
+        if self.triangle is not None:  # folds are left out: no rectangular nest
+            return self.advance_all(np.zeros(self.chunk_count, np.int64))[0]
         state, runs, bounds, end = self.start(), [], [], 0
         for grid in self.grids:
             loops = grid.runs(*self.full)
@@ -257,8 +283,13 @@ class SystolicPlan:
         return formula(self)
 
     def work(self) -> Work:
-        """Multiply-accumulates of the dense products, and one of them per element and cycle at best."""
-        return Work(sum(gemm.macs for gemm in self.gemms), self.config.rows * self.config.columns)
+        """Multiply-accumulates of the dense products, and one of them per element and cycle at best.
+
+        Of a T x T product only entries of the matrix that may differ from zero count.
+        """
+        mixing, slots = self.operation.mixing, self.operation.slots
+        useful = sum(gemm.macs for gemm in self.gemms) if mixing is None else mixing.useful_macs(slots)
+        return Work(useful, self.config.rows * self.config.columns)
 
     def buffer_accesses(self) -> tuple[BufferAccess, ...]:
         """Elements read from and written to each operand's buffer."""
@@ -310,4 +341,7 @@ class SystolicPlan:
     def folds_of(self, index: int) -> int:
         """Number of folds of one product."""
         grid = self.grids[index % len(self.period)]
+        if self.triangle is not None and self.dataflow is not Dataflow.OS:
+            others = grid.columns if self.dataflow is Dataflow.WS else grid.stream
+            return int(kept_folds(self.triangle, grid, self.dataflow).sum()) * others.count()
         return grid.rows.count() * grid.columns.count() * grid.stream.count()

@@ -16,6 +16,7 @@ from simsnn.engines.base import Dataflow
 from simsnn.engines.systolic_blocking import Axis, Cut, Ints
 from simsnn.engines.systolic_config import PartialSums, ProcessingElement
 from simsnn.engines.systolic_grid import FoldGrid
+from simsnn.engines.systolic_mixing import Triangle
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.errors import ConfigError, ModelDisagreement
 from simsnn.kernels.systolic_chunks import C_ISSUES
@@ -34,15 +35,32 @@ def _pieces(cut: Cut) -> list[Range]:
     return found
 
 
-def _folds_of(grid: FoldGrid, index: int, full: Range, dataflow: Dataflow) -> Iterator[FoldSpec]:
-    """Folds of one product in loop order."""
+def _kept_rows(
+    pieces: list[Range], triangle: Triangle | None, dataflow: Dataflow, columns: Range, stream: Range
+) -> list[Range]:
+    """K tiles that a column tile (``is``) or a block of the stream (``ws``) runs, in order."""
+    if triangle is None or dataflow is Dataflow.OS:
+        return pieces
+    m = columns if dataflow is Dataflow.IS else stream
+    return [rows for rows in pieces if triangle.runs(m, rows)]
+
+
+def _folds_of(
+    grid: FoldGrid, index: int, full: Range, dataflow: Dataflow, triangle: Triangle | None
+) -> Iterator[FoldSpec]:
+    """Folds of one product in loop order, without those that hold nothing but zeros of a triangle."""
     pieces = [_pieces(grid.rows), _pieces(grid.columns), _pieces(grid.stream)]
     for picked in product(*(enumerate(pieces[axis]) for axis in grid.order)):
         at: dict[Axis, tuple[int, Range]] = dict(zip(grid.order, picked, strict=True))
-        (row, rows), (column, columns), (block, stream) = (at[axis] for axis in Axis)
+        (_, rows), (column, columns), (block, stream) = (at[axis] for axis in Axis)
+        kept = _kept_rows(pieces[Axis.ROWS], triangle, dataflow, columns, stream)
+        if triangle is not None and dataflow is Dataflow.OS:
+            stream = triangle.streamed(rows, stream)
+        elif rows not in kept:
+            continue
         timed = full if full[0] else (rows[1] - rows[0], columns[1] - columns[0])
         base = column * (stream[1] - stream[0]) if grid.order[0] is Axis.STREAM else 0
-        first, last, copy = row == 0, row == len(pieces[Axis.ROWS]) - 1, 0
+        first, last, copy = rows == kept[0], rows == kept[-1], 0
         if dataflow is Dataflow.OS:
             first, last, base, copy = True, True, 0, block
         yield FoldSpec(index, rows, columns, stream, timed, first, last, base, copy)
@@ -56,8 +74,9 @@ def plan_folds(plan: SystolicPlan, ready: Sequence[int] | None = None) -> tuple[
     chunk, left = 0, issues[0]
     for index in range(len(plan.gemms)):
         grid = plan.grids[index % len(plan.period)]
-        for fold in _folds_of(grid, index, plan.full, plan.dataflow):
-            bounds = [b for b in grid.tiles.tolist() if fold.stream[0] <= b <= fold.stream[1]]
+        for fold in _folds_of(grid, index, plan.full, plan.dataflow, plan.triangle):
+            inner = [b for b in grid.tiles.tolist() if fold.stream[0] < b < fold.stream[1]]
+            bounds = [fold.stream[0], *inner, fold.stream[1]]
             tiles: list[Range] = []
             load = 0
             for start, stop in pairwise(bounds):

@@ -23,6 +23,10 @@ C_GEMM, C_ROW_LO, C_ROW_HI, C_COLUMN_LO, C_COLUMN_HI, C_STREAM_LO, C_STREAM_HI, 
 CHUNK_WORDS = 8
 # Words of the cursor that travels over the nests of a plan.
 RUNS, CHUNKS = 0, 1
+# Words of a triangle: shape, the axes on which its rows and columns lie, whether the stream is trimmed to it.
+T_SHAPE, T_ROW, T_COLUMN, T_TRIMS = 0, 1, 2, 3
+TRIANGLE_WORDS = 4
+T_FULL, T_LOWER, T_UPPER = 0, 1, 2
 
 
 @jit
@@ -67,6 +71,21 @@ def visit(
 
 
 @jit
+def trim(piece: Ints, triangle: Ints) -> bool:
+    """Whether the fold of the three ranges ``piece`` meets the triangle; its stream is cut to it where asked for."""
+    if triangle[T_SHAPE] == T_FULL:
+        return True
+    row, column = piece[triangle[T_ROW]], piece[triangle[T_COLUMN]]
+    if triangle[T_SHAPE] == T_LOWER:
+        if triangle[T_TRIMS]:
+            column[1] = min(column[1], row[1])
+        return bool(column[0] < row[1])
+    if triangle[T_TRIMS]:
+        column[0] = max(column[0], row[0])
+    return bool(column[1] > row[0])
+
+
+@jit
 def chunk_nest(
     gemm: int,
     outer: Ints,
@@ -76,6 +95,7 @@ def chunk_nest(
     tiles: Ints,
     full_rows: int,
     full_columns: int,
+    triangle: Ints,
     runs: Ints,
     bounds: Ints,
     chunks: Ints,
@@ -96,6 +116,8 @@ def chunk_nest(
         Ascending bounds of the M-tiles; holds every bound of the stream blocks.
     full_rows, full_columns : int
         Size that every piece is timed with, or 0 for its own.
+    triangle : int64[TRIANGLE_WORDS]
+        Folds that are left out, and streams that are trimmed; a trimmed stream is in one piece.
     runs, bounds, chunks : int64[., RUN_WORDS], int64[.], int64[., CHUNK_WORDS]
         Tables of the plan.
     cursor : int64[2]
@@ -106,19 +128,21 @@ def chunk_nest(
     box, shape, piece = np.zeros(CHUNK_WORDS, np.int64), np.full(6, -1, np.int64), np.zeros((3, 2), np.int64)
     key, box[C_GEMM] = np.full(4, -1, np.int64), gemm
     for o in range(outer.shape[0]):
-        piece[axes[0], 0], piece[axes[0], 1] = outer[o, 0], outer[o, 1]
         for m in range(middle.shape[0]):
             piece[axes[1], 0], piece[axes[1], 1] = middle[m, 0], middle[m, 1]
             for i in range(inner.shape[0]):
                 piece[axes[2], 0], piece[axes[2], 1] = inner[i, 0], inner[i, 1]
+                piece[axes[0], 0], piece[axes[0], 1] = outer[o, 0], outer[o, 1]
+                if not trim(piece, triangle):
+                    continue
                 shape[0] = full_rows if full_rows else piece[0, 1] - piece[0, 0]
                 shape[1] = full_columns if full_columns else piece[1, 1] - piece[1, 0]
                 box[C_ROW_LO], box[C_ROW_HI] = piece[0, 0], piece[0, 1]
                 box[C_COLUMN_LO], box[C_COLUMN_HI] = piece[1, 0], piece[1, 1]
-                tile = np.searchsorted(tiles, piece[2, 0])
+                tile = np.searchsorted(tiles, piece[2, 0], side="right") - 1
                 begin, first, cut = piece[2, 0], True, tiles[tile + 1] < piece[2, 1]
                 while begin < piece[2, 1]:
-                    end = tiles[tile + 1]
+                    end = min(tiles[tile + 1], piece[2, 1])
                     box[C_STREAM_LO], box[C_STREAM_HI], box[C_ISSUES] = begin, end, end - begin
                     shape[2] = end - begin
                     part = tile if cut else -1

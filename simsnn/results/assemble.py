@@ -29,6 +29,7 @@ from simsnn.sim.bounds import Bounds
 from simsnn.sim.census import RunMemory
 from simsnn.sim.execution import Execution, TaskRecord
 from simsnn.units import cycles_to_ns
+from simsnn.workload.operation import GemmOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ def area_rows(area: AreaModel, parts: tuple[AreaPart, ...], energy: EnergyModel)
 
 def _array_utilisation(outcome: Outcome) -> float:
     """Useful multiply-accumulates of all products over the peak of all arrays for the whole run."""
-    products = [item for item in outcome.mapped if item.operation.part.value == "synapse"]
+    products = [item for item in outcome.mapped if isinstance(item.operation, GemmOperation)]
     engines = {item.placement.engine: item.choice.plan.work().peak_per_cycle for item in products}
     useful = sum(item.choice.plan.work().useful for item in products)
     cycles = outcome.execution.makespan_cycles

@@ -9,6 +9,7 @@ from simsnn.engines.base import Dataflow
 from simsnn.engines.lut_check import COMBINATIONS as LUT_COMBINATIONS
 from simsnn.engines.lut_check import check_lut
 from simsnn.engines.lut_draw import LutSwitches
+from simsnn.engines.mixing_check import MIXINGS, MixingSwitches, check_mixing
 from simsnn.engines.systolic_check import COMBINATIONS, Switches, check_systolic
 from simsnn.engines.vector_unit_check import check_vector_unit
 from simsnn.sim import link_check
@@ -18,6 +19,11 @@ from simsnn.validation.scalesim import check_scalesim
 
 def _systolic(switches: Switches, cases: int, seed: int) -> Row:
     result = check_systolic(switches, cases, seed)
+    return Row("systolic", switches.name, "reference", result.cases, result.mismatches, result.max_error)
+
+
+def _mixing(switches: MixingSwitches, cases: int, seed: int) -> Row:
+    result = check_mixing(switches, cases, seed)
     return Row("systolic", switches.name, "reference", result.cases, result.mismatches, result.max_error)
 
 
@@ -58,6 +64,7 @@ def _scalesim(dataflow: Dataflow, _cases: int, _seed: int) -> Row:
 def checks() -> tuple[Check, ...]:
     """Every comparison, in the order of the table that users see."""
     found = [Check("systolic", switches.name, partial(_systolic, switches)) for switches in COMBINATIONS]
+    found += [Check("systolic", switches.name, partial(_mixing, switches)) for switches in MIXINGS]
     found += [Check("systolic", f"{flow.value} scalesim", partial(_scalesim, flow)) for flow in Dataflow]
     flags = (False, True)
     settings = [(o, r, w, s) for o in ("t_outer", "t_inner") for r in flags for w in flags for s in flags]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simsnn.costs import OperandClass, OperationCounts
+from simsnn.workload.mixing import Mixing as Mixing
 
 
 class Pass(StrEnum):
@@ -31,6 +32,7 @@ class TaskPart(StrEnum):
     """Which part of a pass a task does (docs/contracts: report.json ``part``)."""
 
     SYNAPSE = "synapse"
+    MIXING = "mixing"
     NEURON = "neuron"
     POOL = "pool"
     STATISTICS = "statistics"
@@ -49,6 +51,7 @@ class SlotAxis(StrEnum):
 
     M = "m"
     K = "k"
+    N = "n"
     NONE = "none"
 
 
@@ -189,14 +192,14 @@ class Sparsity:
 
 @dataclass(frozen=True, slots=True)
 class GemmOperation:
-    """A synapse product of one layer in pass F, B or W, or a bare GEMM.
+    """A synapse product of one layer in pass F, B or W, a T x T product of its neurons, or a bare GEMM.
 
     Parameters
     ----------
     layer, pass_ : str, Pass
         Where it comes from.
     slots : int
-        B * T; 1 for a bare GEMM.
+        B * T; B for a T x T product; 1 for a bare GEMM.
     geometry : ConvGeometry or None
         Convolution shape, from which the engine lowers; None for a bare GEMM.
     gemm : Gemm or None
@@ -214,6 +217,9 @@ class GemmOperation:
         Masks of ``sparsity`` that the engine scans; the mapper fills them in.
     accumulates : bool
         Pass W: a weight gradient already stands in memory, and this one is added to it.
+    mixing : Mixing or None
+        The T x T product; ``geometry`` and ``gemm`` are None then. ``apply``: left is the matrix, right X;
+        ``gradient``: left dV, right X.
     """
 
     layer: str
@@ -229,15 +235,38 @@ class GemmOperation:
     sparsity: Sparsity | None = None
     masks: tuple[Operand, ...] = ()
     accumulates: bool = False
+    mixing: Mixing | None = None
 
-    part = TaskPart.SYNAPSE
+    @property
+    def part(self) -> TaskPart:
+        """A synapse product, or one of the neurons' own."""
+        return TaskPart.SYNAPSE if self.mixing is None else TaskPart.MIXING
 
     @property
     def slot_axis(self) -> SlotAxis:
         """GEMM dimension that the slots extend."""
+        if self.mixing is not None:
+            return SlotAxis.N if self.mixing.kind == "apply" else SlotAxis.K
         if self.geometry is None:
             return SlotAxis.NONE
         return SlotAxis.K if self.pass_ is Pass.W else SlotAxis.M
+
+    @property
+    def cut_slots(self) -> int:
+        """Slots at whose bounds the product can be cut; 1 where a packed column holds neurons of two samples."""
+        if self.mixing is not None and self.mixing.neurons % self.mixing.copies:
+            return 1
+        return self.slots
+
+    @property
+    def cut_timesteps(self) -> int:
+        """Slots that a cut should keep together: the time steps of a sample; a slot of a mixing holds them all."""
+        return self.timesteps if self.mixing is None else 1
+
+    @property
+    def refined_axis(self) -> SlotAxis:
+        """GEMM dimension that is cut further where one slot is too large: rows, or the neurons of a T x T product."""
+        return SlotAxis.M if self.mixing is None else self.slot_axis
 
     @property
     def multiplies(self) -> bool:
