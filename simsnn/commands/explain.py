@@ -5,6 +5,7 @@ from __future__ import annotations
 from simsnn.api import load, located, prepare_any
 from simsnn.commands import explain_pipeline
 from simsnn.config.hardware import EngineConfig
+from simsnn.engines.scan_network import network_lanes
 from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.mapping.machine import Machine
@@ -106,6 +107,8 @@ def _other(array: EngineConfig) -> str:
 def _vector(unit: VectorUnitConfig, clock: int) -> str:
     peak = unit.lanes * unit.ops_per_cycle
     resident = f", {unit.block_slots} issue slots resident" if unit.block_slots else ""
+    if unit.scan:
+        resident += f", {unit.networks} scan networks across {network_lanes(unit.lanes)} lanes"
     return (
         f"  {unit.name}: vector unit of {unit.lanes} lanes, {peak:,} operations per cycle at best"
         f" ({peak * clock / 1e9:g} G/s), {unit.pipeline_cycles} pipeline cycles, order {unit.order}{resident}"

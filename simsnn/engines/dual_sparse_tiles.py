@@ -19,7 +19,7 @@ from simsnn.costs import OperandClass
 from simsnn.engines.base import Box, Tile
 from simsnn.engines.dual_sparse_config import DualSparseConfig
 from simsnn.engines.dual_sparse_slices import Range, WeightSlices
-from simsnn.engines.vector_unit_plan import balanced_cut
+from simsnn.engines.vector_unit_cut import balanced_cut
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operand
 
 

@@ -38,8 +38,8 @@ class MixingSwitches:
 
     @property
     def name(self) -> str:
-        """``mixing is lower``."""
-        return f"mixing {self.dataflow.value} {self.kind}"
+        """``is lower``."""
+        return f"{self.dataflow.value} {self.kind}"
 
 
 MIXINGS: tuple[MixingSwitches, ...] = tuple(

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from simsnn.energy.parts import AreaPart, AreaUnit
 from simsnn.engines.base import Box, Capabilities, Dataflow, DatapathWidths, Refusal
+from simsnn.engines.scan_network import combining_lanes, network_lanes, stages_of
 from simsnn.engines.vector_unit_config import VectorUnitConfig
 from simsnn.engines.vector_unit_following import FollowingPlan
 from simsnn.engines.vector_unit_plan import VectorPlan, cut_units, most_pieces
@@ -51,7 +52,18 @@ class VectorUnit:
         if operation.elements < 1 or operation.steps < 1:
             size = f"{operation.elements} elements in {operation.steps} steps"
             return Refusal(f"{size} are no work", "drop the operation")
-        return None
+        return self._scans(operation)
+
+    def _scans(self, operation: VectorOperation) -> Refusal | None:
+        """Refuse a scan without networks, or with more recurrences in a row than networks."""
+        if operation.scan < 0:
+            return Refusal(f"{operation.scan} chained recurrences are no work", "set scan to 0, 1 or more")
+        if operation.scan <= self.config.networks:
+            return None
+        if not self.config.scan:
+            return Refusal("it has no scan network across its lanes", "scan: true, or the recurrence step by step")
+        reason = f"{operation.scan} chained recurrences need as many scan networks, it has {self.config.networks}"
+        return Refusal(reason, f"scan_networks: {operation.scan}")
 
     def most_blocks(self, operation: VectorOperation) -> int:
         """Largest number of chunks that an operation can be cut into."""
@@ -93,7 +105,9 @@ class VectorUnit:
 
         Assumes one multiplier and one adder per operation per cycle and lane (compare and select
         use the adder), ``pipeline_cycles`` registers per lane, and for ``t_inner`` a register
-        file of ``block_slots`` states per lane. Dividers, roots and tables are not included.
+        file of ``block_slots`` states per lane. Dividers, roots and tables are not included. A scan
+        network has a multiply-adder per lane that adds in a stage, one for the carry, and a register per
+        lane and stage.
         """
         bits, state_bits = widths.arithmetic, widths.state
         lanes, operators = self.config.lanes, self.config.lanes * self.config.ops_per_cycle
@@ -102,6 +116,16 @@ class VectorUnit:
             AreaPart(self.name, AreaUnit.ADD, (bits,), operators),
             AreaPart(self.name, AreaUnit.REGISTER, (bits,), lanes * self.config.pipeline_cycles),
         ]
+        if self.config.scan:
+            wide = network_lanes(lanes)
+            adders = self.config.networks * (combining_lanes(wide) + 1)
+            parts += [
+                AreaPart(self.name, AreaUnit.MULTIPLY, (bits, bits), adders),
+                AreaPart(self.name, AreaUnit.ADD, (bits,), adders),
+            ]
+            if wide > 1:
+                registers = self.config.networks * wide * stages_of(wide)
+                parts.append(AreaPart(self.name, AreaUnit.REGISTER, (bits,), registers))
         if self.config.order == "t_inner" and self.config.block_slots and state_bits:
             parts.append(AreaPart(self.name, AreaUnit.REGISTER, (state_bits,), lanes * self.config.block_slots))
         return tuple(parts)

@@ -16,14 +16,18 @@ cycles, parts, counts) and ``tests/property/test_vector_unit.py``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from simsnn.costs import Action, ActionCounts, ActionKey, CycleBreakdown, EngineCost, OperandClass
 from simsnn.engines.base import Box, BufferAccess, PortDemand, State, Tile, Work
+from simsnn.engines.scan_network import ScanShape
 from simsnn.engines.vector_unit_config import VectorUnitConfig
+from simsnn.engines.vector_unit_cut import balanced_cut, is_weights, piece_bounds, scan_shape, slot_elements
+from simsnn.engines.vector_unit_cut import cut_units as cut_units
+from simsnn.engines.vector_unit_cut import most_pieces as most_pieces
 from simsnn.errors import CapacityError
 from simsnn.workload.operation import Operand, TaskPart, VectorOperation
 from simsnn.workload.product_activity import ProductActivity
@@ -31,7 +35,6 @@ from simsnn.workload.product_activity import ProductActivity
 FREE, RESULT_END, ISSUES, RELOAD, STALL = range(5)
 """Layout of the state: next free issue edge, last result, issues so far, recurrence waits, waits for ready."""
 
-_WEIGHTS = frozenset({TaskPart.UPDATE, TaskPart.REDUCE})
 _REDUCING = frozenset({TaskPart.STATISTICS, TaskPart.LOSS})
 
 
@@ -43,40 +46,6 @@ class StateAccess:
     bits: int
     read_elements: int
     written_elements: int
-
-
-def balanced_cut(units: int, blocks: int) -> tuple[int, ...]:
-    """Bounds of ``blocks`` consecutive runs of ``units``, whose sizes differ by at most one."""
-    return tuple(units * block // blocks for block in range(blocks + 1))
-
-
-@cache
-def piece_bounds(size: int, lanes: int, pieces: int) -> tuple[int, ...]:
-    """Bounds of ``pieces`` runs of ``size`` elements, cut at whole issue slots of ``lanes``."""
-    slots = -(-size // lanes)
-    return tuple(min(size, lanes * bound) for bound in balanced_cut(slots, pieces))
-
-
-def cut_units(config: VectorUnitConfig, operation: VectorOperation) -> int:
-    """Pieces an operation can be cut into: samples, single slots if nothing recurs, or issue slots of weights.
-
-    Without slots only weights are cut: a piece of a single feature map would need its neighbours.
-    """
-    if _is_weights(operation):
-        return -(-operation.elements // config.lanes)
-    whole = operation.steps > 1 or operation.part is TaskPart.LOSS
-    return max(1, operation.slots // operation.timesteps) if whole else operation.slots
-
-
-def most_pieces(config: VectorUnitConfig, operation: VectorOperation) -> int:
-    """Pieces of the smallest chunk, each of at least one issue slot; weights are cut into blocks alone."""
-    if _is_weights(operation) or operation.slots == 1 or operation.part is TaskPart.LOSS:
-        return 1
-    return max(1, -(-(operation.elements // cut_units(config, operation)) // config.lanes))
-
-
-def _is_weights(operation: VectorOperation) -> bool:
-    return operation.slots == 1 and operation.part in _WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -129,8 +98,24 @@ class VectorPlan:
 
     @cached_property
     def latency(self) -> int:
-        """Latency d in edges: that of one pass, as often as halves wait for one another."""
-        return self.config.latency(self.operation.counts) * self.operation.chains
+        """Latency d in edges: that of one pass, as often as halves wait for one another, and of scan networks."""
+        once = self.config.latency(self.operation.counts)
+        return once * self.operation.chains + (self.scan.latency if self.scan else 0)
+
+    @cached_property
+    def scan(self) -> ScanShape | None:
+        """How the steps of a scan lie in the lanes; None for other work."""
+        return scan_shape(self.config, self.operation)
+
+    @cached_property
+    def rounds(self) -> int:
+        """Issues that an element takes one after another: its steps, or the rounds of a scan."""
+        return self.operation.steps if self.scan is None else self.scan.rounds
+
+    @cached_property
+    def slot_elements(self) -> int:
+        """Elements of an issue slot."""
+        return slot_elements(self.config, self.operation)
 
     @cached_property
     def _units(self) -> int:
@@ -154,7 +139,7 @@ class VectorPlan:
 
     def _piece_bounds(self, size: int) -> tuple[int, ...]:
         """Element bounds of the pieces of a block of ``size`` elements."""
-        return piece_bounds(size, self.config.lanes, self.pieces)
+        return piece_bounds(size, self.slot_elements, self.pieces)
 
     @property
     def chunk_count(self) -> int:
@@ -162,12 +147,12 @@ class VectorPlan:
         return self.blocks * self.pieces
 
     def issue_slots(self, chunk: int) -> int:
-        """Issue slots n of one step of a chunk: ceil(elements / lanes)."""
-        return -(-self.chunk_elements[chunk] // self.config.lanes)
+        """Issue slots n of one step of a chunk: ceil(elements / lanes), or over the neurons of an issue in a scan."""
+        return -(-self.chunk_elements[chunk] // self.slot_elements)
 
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""
-        return self.issue_slots(chunk) * self.operation.steps
+        return self.issue_slots(chunk) * self.rounds
 
     def resident_slots(self, chunk: int) -> int:
         """Issue slots of a full resident block: ``block_slots``, or the whole chunk in ``t_outer``."""
@@ -186,21 +171,22 @@ class VectorPlan:
 
     def holds(self, chunk: int) -> tuple[Tile, ...]:
         """Recurrent state and what is kept of every step, in ``t_outer``; ``t_inner`` has both in the lanes."""
-        if not self.operation.state_bits or self.config.order == "t_inner":
+        if self.config.order == "t_inner":
             return ()
-        name = f"{self.operation.layer}.{self.operation.pass_}"
-        state = Tile(f"{name}.state", self.state_role, (chunk,), self.state_bytes(chunk))
-        if not self.operation.kept_bits:
-            return (state,)
-        kept = self.chunk_elements[chunk] * self.operation.steps * self.operation.kept_bits
-        return state, Tile(f"{name}.kept", OperandClass.MEMBRANE, (chunk,), (kept + 7) // 8)
+        name, found = f"{self.operation.layer}.{self.operation.pass_}", list[Tile]()
+        if self.carries:
+            found.append(Tile(f"{name}.state", self.state_role, (chunk,), self.state_bytes(chunk)))
+        if self.operation.kept_bits:
+            kept = self.chunk_elements[chunk] * self.operation.steps * self.operation.kept_bits
+            found.append(Tile(f"{name}.kept", OperandClass.MEMBRANE, (chunk,), (kept + 7) // 8))
+        return tuple(found)
 
     def completes(self, chunk: int) -> Box | None:  # noqa: ARG002 - nothing follows vector work chunk by chunk
         """None: what reads the results of a vector unit waits for all of them."""
         return None
 
     def _cuts(self, operand: Operand) -> bool:
-        if _is_weights(self.operation):
+        if is_weights(self.operation):
             return operand.elements % self.operation.elements == 0
         return operand.slots % self._units == 0
 
@@ -209,7 +195,7 @@ class VectorPlan:
             return Tile(operand.tensor, operand.role, (0, operand.slots), operand.bytes)
         block, piece = divmod(chunk, self.pieces)
         bounds = self._unit_bounds[block : block + 2]
-        if not _is_weights(self.operation):
+        if not is_weights(self.operation):
             start, end = (operand.slots * unit // self._units for unit in bounds)
             size = (end - start) * operand.slot_bytes
             if self.pieces == 1:
@@ -229,6 +215,11 @@ class VectorPlan:
         return Tile(whole.tensor, whole.role, (*whole.key, piece), stop - start)
 
     @property
+    def carries(self) -> bool:
+        """Whether state passes from issue to issue; a scan in one round keeps it in its networks."""
+        return bool(self.operation.state_bits) and (self.scan is None or self.rounds > 1)
+
+    @property
     def state_role(self) -> OperandClass:
         """Where recurrent state lives: membrane forward, carried gradient backward."""
         return OperandClass.GRADIENTS if self.operation.reverse else OperandClass.MEMBRANE
@@ -240,9 +231,9 @@ class VectorPlan:
     @property
     def state_access(self) -> StateAccess | None:
         """State read and written: every step in ``t_outer``, once per element in ``t_inner``."""
-        if not self.operation.state_bits:
+        if not self.carries:
             return None
-        touches = self.operation.steps if self.config.order == "t_outer" else 1
+        touches = self.rounds if self.config.order == "t_outer" else 1
         elements = self.operation.elements * touches
         return StateAccess(self.state_role, self.operation.state_bits, elements, elements)
 
@@ -263,6 +254,8 @@ class VectorPlan:
         operation, config = self.operation, self.config
         slots = sum(self.issue_slots(chunk) for chunk in range(self.chunk_count))
         parts = self.cost().cycles
+        if self.scan is not None:
+            return self.scan.formula(slots, operation.elements, self.interval, self.latency, parts)
         return (
             f"n = {slots:,} issue slots of {config.lanes} lanes for {operation.elements:,} elements,"
             f" T = {operation.steps},"
@@ -287,16 +280,19 @@ class VectorPlan:
         reads, writes = self.operation.reads, self.operation.writes
         demand = [PortDemand(o.role, self._per_issue(o.elements, done), 0, o.bits) for o in reads if o.elements]
         demand += [PortDemand(o.role, 0, self._per_issue(o.elements, done), o.bits) for o in writes if o.elements]
-        if self.operation.state_bits and self.config.order == "t_outer":
-            width = -(-min(self.config.lanes, self.operation.elements) // self.interval)
+        if self.carries and self.config.order == "t_outer":
+            width = -(-min(self.slot_elements, self.operation.elements) // self.interval)
             demand.append(PortDemand(self.state_role, width, width, self.operation.state_bits))
-            if self.operation.kept_bits:
-                demand.append(PortDemand(OperandClass.MEMBRANE, width, width, self.operation.kept_bits))
+        if self.operation.kept_bits and self.config.order == "t_outer":
+            width = self._per_issue(done, done)
+            demand.append(PortDemand(OperandClass.MEMBRANE, width, width, self.operation.kept_bits))
         return tuple(demand)
 
     def _per_issue(self, elements: int, done: int) -> int:
         """Elements per edge: an issue takes its operands over the II edges that it occupies."""
-        return -(-min(self.config.lanes, self.operation.elements) * elements // (done * self.interval))
+        steps = 1 if self.scan is None else self.scan.segment
+        width = min(self.slot_elements, self.operation.elements) * steps
+        return -(-width * elements // (done * self.interval))
 
     def start(self) -> State:
         """Empty pipeline at time 0."""
@@ -320,7 +316,7 @@ class VectorPlan:
         slots, block = self.issue_slots(chunk), self.resident_slots(chunk)
         full, rest = (slots - 1) // block, (slots - 1) % block + 1
         waits = full * max(0, self.latency - block * self.interval) + max(0, self.latency - rest * self.interval)
-        return (self.operation.steps - 1) * waits
+        return (self.rounds - 1) * waits
 
     def parts(self, state: State) -> CycleBreakdown:
         """Parts of all cycles up to the last result."""
@@ -352,9 +348,16 @@ class VectorPlan:
             (ActionKey("lane", Action.SQUARE_ROOT, bits), counts.square_root * done),
             (ActionKey("lane", Action.REGISTER_WRITE, bits), self.latency * done),
         ]
-        if operation.state_bits and self.config.order == "t_inner":
-            pairs.append((ActionKey("lane_state", Action.REGISTER_READ, operation.state_bits), done))
-            pairs.append((ActionKey("lane_state", Action.REGISTER_WRITE, operation.state_bits), done))
+        if self.scan is not None:
+            added = self.scan.additions * operation.elements
+            pairs += [
+                (ActionKey("scan", Action.ADD, bits), added),
+                (ActionKey("scan", Action.MULTIPLY, bits, bits), added),
+            ]
+        if self.carries and self.config.order == "t_inner":
+            touches = operation.elements * self.rounds
+            pairs.append((ActionKey("lane_state", Action.REGISTER_READ, operation.state_bits), touches))
+            pairs.append((ActionKey("lane_state", Action.REGISTER_WRITE, operation.state_bits), touches))
         if operation.kept_bits and self.config.order == "t_inner":
             pairs.append((ActionKey("lane_state", Action.REGISTER_READ, operation.kept_bits), done))
             pairs.append((ActionKey("lane_state", Action.REGISTER_WRITE, operation.kept_bits), done))

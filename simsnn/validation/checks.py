@@ -10,6 +10,7 @@ from simsnn.engines.lut_check import COMBINATIONS as LUT_COMBINATIONS
 from simsnn.engines.lut_check import check_lut
 from simsnn.engines.lut_draw import LutSwitches
 from simsnn.engines.mixing_check import MIXINGS, MixingSwitches, check_mixing
+from simsnn.engines.scan_check import SCANS, ScanSwitches, check_scan
 from simsnn.engines.systolic_check import COMBINATIONS, Switches, check_systolic
 from simsnn.engines.vector_unit_check import check_vector_unit
 from simsnn.sim import link_check
@@ -24,7 +25,7 @@ def _systolic(switches: Switches, cases: int, seed: int) -> Row:
 
 def _mixing(switches: MixingSwitches, cases: int, seed: int) -> Row:
     result = check_mixing(switches, cases, seed)
-    return Row("systolic", switches.name, "reference", result.cases, result.mismatches, result.max_error)
+    return Row("mixing", switches.name, "reference", result.cases, result.mismatches, result.max_error)
 
 
 def _vector(setting: tuple[str, bool, bool, bool], cases: int, seed: int) -> Row:
@@ -36,6 +37,11 @@ def _vector(setting: tuple[str, bool, bool, bool], cases: int, seed: int) -> Row
 def _vector_name(setting: tuple[str, bool, bool, bool]) -> str:
     flags = zip(("reverse", "late operands", "narrow buffer"), setting[1:], strict=True)
     return " ".join([setting[0], *(name for name, on in flags if on)])
+
+
+def _scan(switches: ScanSwitches, cases: int, seed: int) -> Row:
+    result = check_scan(switches, cases, seed)
+    return Row("scan", switches.name, "reference", result.cases, result.mismatches, result.max_error)
 
 
 def _dual_sparse(switches: dual_sparse_check.Switches, cases: int, seed: int) -> Row:
@@ -64,11 +70,12 @@ def _scalesim(dataflow: Dataflow, _cases: int, _seed: int) -> Row:
 def checks() -> tuple[Check, ...]:
     """Every comparison, in the order of the table that users see."""
     found = [Check("systolic", switches.name, partial(_systolic, switches)) for switches in COMBINATIONS]
-    found += [Check("systolic", switches.name, partial(_mixing, switches)) for switches in MIXINGS]
+    found += [Check("mixing", switches.name, partial(_mixing, switches)) for switches in MIXINGS]
     found += [Check("systolic", f"{flow.value} scalesim", partial(_scalesim, flow)) for flow in Dataflow]
     flags = (False, True)
     settings = [(o, r, w, s) for o in ("t_outer", "t_inner") for r in flags for w in flags for s in flags]
     found += [Check("vector_unit", _vector_name(s), partial(_vector, s)) for s in settings]
+    found += [Check("scan", switches.name, partial(_scan, switches)) for switches in SCANS]
     found += [Check("dual_sparse", s.name, partial(_dual_sparse, s)) for s in dual_sparse_check.COMBINATIONS]
     found += [Check(_lut_name(switches), switches.name, partial(_lut, switches)) for switches in LUT_COMBINATIONS]
     found += [Check("link", switches.name, partial(_link, switches)) for switches in link_check.COMBINATIONS]

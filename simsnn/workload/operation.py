@@ -309,6 +309,11 @@ class VectorOperation:
     chains : int
         Chains of operations that a step of one element runs through one behind the other, each as long
         as the pipeline: 2 where the second half of a pair waits for the first.
+    scan : int
+        Chained first-order linear recurrences over ``steps`` that a scan network does across lanes
+        (a vector unit with ``scan: true``); 0 where a recurrence runs step by step. ``counts`` are
+        the elementwise arithmetic without the multiply and add of the recurrences, ``state_bits`` the
+        carries of all of them.
     """
 
     layer: str
@@ -327,6 +332,7 @@ class VectorOperation:
     extent: Extent | None = None
     kept_bits: int = 0
     chains: int = 1
+    scan: int = 0
 
     @property
     def held_bits(self) -> int:
