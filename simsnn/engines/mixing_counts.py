@@ -112,9 +112,10 @@ def operand_reads(plan: SystolicPlan) -> tuple[int, int, int]:
     """Elements of A and X that the feeder reads, and results written; a part-empty last column counts its neurons."""
     mixing, columns = plan.operation.mixing, sum(gemm.n for gemm in plan.gemms)
     assert mixing is not None
-    sums = [fold_sums(plan, grid, gemm.n) for gemm, grid in zip(plan.gemms, plan.grids, strict=True)]
-    neurons = plan.operation.slots * mixing.neurons
-    right = sum(item.right_reads for item in sums) // (mixing.copies * columns) * neurons
-    if mixing.copies == 1:
-        right = sum(item.right_reads for item in sums)
-    return sum(item.left_reads for item in sums), right, mixing.timesteps * neurons
+    neurons, left, right = plan.operation.slots * mixing.neurons, 0, 0
+    for gemm, grid, times in plan.distinct:
+        sums = fold_sums(plan, grid, gemm.n)
+        left, right = left + times * sums.left_reads, right + times * sums.right_reads
+    if mixing.copies > 1:
+        right = right // (mixing.copies * columns) * neurons
+    return left, right, mixing.timesteps * neurons

@@ -12,6 +12,7 @@ which is not the last of all. Source: docs/machines sections 6, 7 and 9. Proof: 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from simsnn.costs import OperandClass
 from simsnn.engines.base import Box as SlotBox
@@ -111,9 +112,8 @@ class MixingTiles(TileMap):
 
     def _steps(self, operand: Operand, neurons: Range, steps: Range) -> Tile:
         """A run of (sample, neuron) columns times a run of time steps (of all copies, where there are several)."""
-        per_sample, width = operand.bytes // self.operation.slots, self.mixing.neurons
-        before, after = (n // width * per_sample + n % width * per_sample // width for n in neurons)
-        size = _share(after - before, steps, self.mixing.timesteps * self.mixing.copies)
+        columns = _share(operand.bytes, neurons, self.operation.slots * self.mixing.neurons)
+        size = _share(columns, steps, self.mixing.timesteps * self.mixing.copies)
         return Tile(operand.tensor, operand.role, (*neurons, *steps), size)
 
     def _matrix(self, box: Box) -> Tile:
@@ -125,15 +125,27 @@ class MixingTiles(TileMap):
 
     def _touched(self, box: Box) -> list[tuple[Range, Range]]:
         """M tiles, cut to the chunk, that run a K tile in it, each with all of K that it needs (``ws``, ``is``)."""
-        grid = self.grids[box.gemm]
-        rows, columns = (tiles.tolist() for tiles in matrix_tiles(grid, self.dataflow))
         found = []
-        for (start, stop, _), kept in zip(rows, kept_folds(self.triangle, grid, self.dataflow).tolist(), strict=True):
-            needed = [(k[0], k[1]) for k, runs in zip(columns, kept, strict=True) if runs]
-            m = (max(start, box.m[0]), min(stop, box.m[1]))
-            if m[0] < m[1] and any(k[0] < box.k[1] and k[1] > box.k[0] for k in needed):
-                found.append((m, (needed[0][0], needed[-1][1])))
+        for m, k in self._spans[box.gemm]:
+            inside = (max(m[0], box.m[0]), min(m[1], box.m[1]))
+            if inside[0] < inside[1] and k[0] < box.k[1] and k[1] > box.k[0]:
+                found.append((inside, k))
         return found
+
+    @cached_property
+    def _spans(self) -> tuple[tuple[tuple[Range, Range], ...], ...]:
+        """M tiles of every product and the columns of the matrix that each needs, from its first to its last K tile."""
+        return tuple(self._needed(grid) for grid in self.grids)
+
+    def _needed(self, grid: FoldGrid) -> tuple[tuple[Range, Range], ...]:
+        m_tiles, k_tiles = matrix_tiles(grid, self.dataflow)
+        found = []
+        for (start, stop, _), kept in zip(
+            m_tiles.tolist(), kept_folds(self.triangle, grid, self.dataflow), strict=True
+        ):
+            runs = k_tiles[kept > 0]
+            found.append(((start, stop), (int(runs[0, 0]), int(runs[-1, 1]))))
+        return tuple(found)
 
     def _completed(self, box: Box) -> Range | None:
         """Rows whose last K tile is in the chunk."""

@@ -36,6 +36,8 @@ def _all_blockings(plan: SystolicPlan) -> Iterator[Blocking]:
     operation, grid = plan.operation, plan.grids[0]
     slots = operation.cut_slots if operation.slot_axis is not SlotAxis.NONE else 1
     row_steps, column_steps = _fold_steps(grid.rows.count()), _fold_steps(grid.columns.count())
+    if plan.applies_mixing and plan.dataflow is Dataflow.OS:
+        column_steps = [0]  # blocks of slots are cut out of the columns already
     streamed = (operation.slot_axis, plan.dataflow) in _STREAMED
     for slot_blocks in _slot_steps(slots, operation.cut_timesteps):
         for row_folds, column_folds in product(row_steps, column_steps):

@@ -50,6 +50,10 @@ class RegisterCounts:
     def __add__(self, other: RegisterCounts) -> RegisterCounts:
         return RegisterCounts(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
 
+    def times(self, count: int) -> RegisterCounts:
+        """As often as equal products occur."""
+        return RegisterCounts(*(getattr(self, f) * count for f in self.__dataclass_fields__))
+
 
 def _timed(runs: Ints) -> tuple[int, int, int, int]:
     """Pieces, their timed sum, and the sums of r(r+1)/2 and r(r-1)/2."""
@@ -62,9 +66,8 @@ def _timed(runs: Ints) -> tuple[int, int, int, int]:
 def register_counts(plan: SystolicPlan) -> RegisterCounts:
     """Counts of the whole operation; ``work`` from the real non-zeros where they are given."""
     total = RegisterCounts()
-    for gemm, grid in zip(plan.period, plan.grids, strict=True):
-        total += _product_counts(plan, gemm, grid)
-    total = RegisterCounts(*(getattr(total, f) * plan.groups for f in total.__dataclass_fields__))
+    for gemm, grid, times in plan.distinct:
+        total += _product_counts(plan, gemm, grid).times(times * plan.groups)
     if plan.config.pe is ProcessingElement.GATED_ADD and plan.nonzeros is not None:
         return total + RegisterCounts(work=_gated_work(plan) - total.work)
     return total
@@ -131,8 +134,9 @@ def _mixing_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterCo
 
 def _readded(plan: SystolicPlan) -> int:
     """Partial sums of a T x T product that are read back, over all products."""
-    products = zip(plan.gemms, plan.grids, strict=True)
-    return sum(fold_sums(plan, grid, gemm.n).row_sums - gemm.m * gemm.n for gemm, grid in products)
+    return sum(
+        times * (fold_sums(plan, grid, gemm.n).row_sums - gemm.m * gemm.n) for gemm, grid, times in plan.distinct
+    )
 
 
 def _spill_adds(plan: SystolicPlan) -> int:

@@ -114,7 +114,9 @@ def column_blocks(operation: GemmOperation, whole: Gemm, blocking: Blocking) -> 
     if blocking.slot_blocks > slots:
         raise ConfigError(f"blocking: {blocking.slot_blocks} slot_blocks of {slots} slots", value=blocking.slot_blocks)
     bounds = refine(balanced(slots, blocking.slot_blocks) * whole.n // slots, blocking.row_blocks)
-    return tuple(Gemm(whole.m, whole.k, int(size)) for size in np.diff(bounds))
+    sizes = np.diff(bounds).tolist()
+    kinds = {size: Gemm(whole.m, whole.k, size) for size in set(sizes)}
+    return tuple(kinds[size] for size in sizes)
 
 
 def unfit_copies(mixing: Mixing | None, rows: int) -> Refusal | None:

@@ -10,6 +10,7 @@ values, cycles, parts and counts), ``tests/analytic/test_systolic_plan.py`` (chu
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -113,6 +114,13 @@ class SystolicPlan:
                 cut[gemm] = fold_grid(gemm, axes, self.config, self.dataflow, blocking)
         return tuple(cut[gemm] for gemm in self.period)
 
+    @cached_property
+    def distinct(self) -> tuple[tuple[Gemm, FoldGrid, int], ...]:
+        """Different products of one group with their grids, and how often each occurs."""
+        times = Counter(self.period)
+        grids = dict(zip(self.period, self.grids, strict=True))
+        return tuple((gemm, grids[gemm], count) for gemm, count in times.items())
+
     @property
     def applies_mixing(self) -> bool:
         """Whether this is the T x T product of neurons that mixes time steps (not its gradient)."""
@@ -138,7 +146,7 @@ class SystolicPlan:
         """Rows of the run table and number of chunks, counted without making either."""
         cursor = np.zeros(2, np.int64)
         empty = ChunkTables(np.zeros((0, folds.RUN_WORDS), np.int64), np.zeros(0, np.int64), np.zeros((0, 8), np.int64))
-        self._walk([grid.pieces() for grid in self.grids], empty, cursor, fill=False)
+        self._walk(empty, cursor, fill=False)
         return int(cursor[RUNS]), int(cursor[CHUNKS])
 
     @cached_property
@@ -147,18 +155,17 @@ class SystolicPlan:
         rows, chunks = self._sizes
         runs = np.zeros((rows, folds.RUN_WORDS), np.int64)
         tables = ChunkTables(runs, np.full(chunks + 1, rows), np.zeros((chunks, CHUNK_WORDS), np.int64))
-        self._walk([grid.pieces() for grid in self.grids], tables, np.zeros(2, np.int64), fill=True)
+        self._walk(tables, np.zeros(2, np.int64), fill=True)
         return tables
 
-    def _walk(self, pieces: list[list[Ints]], tables: ChunkTables, cursor: Ints, *, fill: bool) -> None:
-        for index in range(len(self.gemms)):
-            grid, loops = self.grids[index % len(self.period)], pieces[index % len(self.period)]
+    def _walk(self, tables: ChunkTables, cursor: Ints, *, fill: bool) -> None:
+        triangle, nests = triangle_words(self.triangle), {}
+        for gemm, grid, _ in self.distinct:
+            outer, middle, inner = grid.pieces()
             axes = np.array(grid.order, dtype=np.int64)
-            outer, middle, inner = loops
-            rows, columns = self.full
-            boxes, bounds = tables.boxes, tables.bounds
-            nest = (outer, middle, inner, axes, grid.tiles, rows, columns, triangle_words(self.triangle))
-            chunk_nest(index, *nest, tables.runs, bounds, boxes, cursor, fill)
+            nests[gemm] = (outer, middle, inner, axes, grid.tiles, *self.full, triangle)
+        for index, gemm in enumerate(self.gemms):
+            chunk_nest(index, *nests[gemm], tables.runs, tables.bounds, tables.boxes, cursor, fill)
 
     @property
     def chunk_count(self) -> int:
@@ -168,11 +175,14 @@ class SystolicPlan:
     @property
     def least_chunks(self) -> int:
         """Not above ``chunk_count``, and known without a walk through the folds: what may share a chunk counts once."""
-        if self.triangle is not None:  # every run of rows or columns is in some chunk, not every pair of them
-            return sum(max(grid.rows.groups(), grid.columns.groups()) for grid in self.grids)
-        streams = [len(np.unique(grid.stream_groups)) for grid in self.grids]
-        groups = [grid.rows.groups() * grid.columns.groups() * s for grid, s in zip(self.grids, streams, strict=True)]
-        return sum(groups[index % len(self.period)] for index in range(len(self.gemms)))
+        found = 0
+        for _, grid, times in self.distinct:
+            rows, columns = grid.rows.groups(), grid.columns.groups()
+            if self.triangle is not None:  # every run of rows or columns is in some chunk, not every pair of them
+                found += times * max(rows, columns)
+            else:
+                found += times * rows * columns * len(np.unique(grid.stream_groups))
+        return found * self.groups
 
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""
