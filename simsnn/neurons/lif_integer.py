@@ -36,7 +36,6 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from simsnn.costs import OperationCounts
-from simsnn.errors import Where
 from simsnn.kernels.lif_integer import (
     DIVIDE,
     SUBTRACT,
@@ -125,9 +124,6 @@ class IntegerLifNeuron(GridNeuron, NothingLearned):
     def stashes_mask_only(self) -> bool:
         """A rectangle is one bit; the soft reset needs nothing else."""
         return self.surrogate.kind == "rectangle"
-
-    def check_channels(self, channels: int, where: Where = Where()) -> None:
-        """See :class:`simsnn.neurons.reversible.ReversibleNeuron`; any number will do."""
 
     def _node(self, like: Values) -> tuple[int, int, int, int, Any, Any, int]:
         """Leak, threshold, half, scale, step and exactness for the kernels."""

@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from simsnn.errors import ConfigError, Where
+from simsnn.errors import ConfigError
 from simsnn.neurons.base import Values
 
 
-def check_channels(kind: str, channels: int, where: Where) -> None:
-    """Refuse a layer of pair nodes that has an odd number of channels."""
-    if channels % 2:
-        raise ConfigError(
-            f"{kind} joins neighbouring channels 2i and 2i + 1 in pairs, and {channels} channels are an odd number",
-            where=where,
-            value=channels,
-            allowed=("an even number of channels",),
-            remedy=f"take {channels + 1} channels, or a neuron without pairs such as lif or lif_integer",
-        )
+def odd_channels(kind: str, channels: int) -> str:
+    """Why a layer of pair nodes cannot have so many channels; empty where it can."""
+    return (
+        f"{kind} joins neighbouring channels 2i and 2i + 1 in pairs, and {channels} is an odd number"
+        if channels % 2
+        else ""
+    )
+
+
+def check_pairs(kind: str, elements: int) -> None:
+    """Refuse a row of pair nodes with one half left over.
+
+    Raises
+    ------
+    ConfigError
+        Naming the number of elements.
+    """
+    refusal = odd_channels(kind, elements)
+    if refusal:
+        raise ConfigError(refusal, value=elements, allowed=("an even number of channels",))
 
 
 def without_firing(current: Values, a: float, alpha: float, beta: float, keep: float) -> Values:

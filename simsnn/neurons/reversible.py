@@ -40,7 +40,6 @@ from pydantic import Field, field_validator
 
 from simsnn.config.quantities import StrictModel
 from simsnn.costs import OperationCounts
-from simsnn.errors import Where
 from simsnn.kernels.reversible import (
     pair_backward,
     pair_forward,
@@ -49,7 +48,7 @@ from simsnn.kernels.reversible import (
     pair_invert_backward,
 )
 from simsnn.neurons.base import NeuronModel, NothingLearned, Store, Values
-from simsnn.neurons.pair import check_channels, without_firing
+from simsnn.neurons.pair import check_pairs, odd_channels, without_firing
 from simsnn.neurons.surrogate import Surrogate, TriangleSurrogate
 
 Coupling = Annotated[float, Field(strict=False)]
@@ -78,9 +77,6 @@ class ReversibleNeuron(NeuronModel, Protocol):
     @property
     def streamlined_counts(self) -> OperationCounts:
         """Inverse and gradient in one pass: nothing is run forward again."""
-
-    def check_channels(self, channels: int, where: Where = Where()) -> None:
-        """Raise ConfigError where a layer with this many channels cannot have such neurons."""
 
     def run(self, current: Values, state: Values, output: Values, side: Values) -> None:
         """Forward any run of steps, keeping nothing but what the inverse needs.
@@ -210,13 +206,13 @@ class ReversibleLeiNeuron(StrictModel, NothingLearned):
         """A rectangle is one bit; a hard reset also needs to know where it fired, which y does not tell."""
         return self.surrogate.kind == "rectangle" and self.reset == "soft"
 
-    def check_channels(self, channels: int, where: Where = Where()) -> None:
-        """See :class:`ReversibleNeuron`."""
-        check_channels(self.kind, channels, where)
+    def channels_refusal(self, channels: int) -> str:
+        """See :class:`simsnn.neurons.base.NeuronModel`."""
+        return odd_channels(self.kind, channels)
 
     def _node(self, like: Values) -> tuple[Any, Any, Any, Any, bool]:
         """a, alpha, beta, threshold, hard in the dtype of an array."""
-        check_channels(self.kind, like.shape[1], Where())
+        check_pairs(self.kind, like.shape[1])
         scalar = like.dtype.type
         values = (1 / self.tau, self.alpha, self.beta, self.threshold)
         a, alpha, beta, threshold = (scalar(value) for value in values)
@@ -286,7 +282,7 @@ class ReversibleLeiNeuron(StrictModel, NothingLearned):
 
     def potential_without_firing(self, current: Values, learned: Values) -> Values:
         """See :class:`simsnn.neurons.base.NeuronModel`."""
-        check_channels(self.kind, current.shape[1], Where())
+        check_pairs(self.kind, current.shape[1])
         return without_firing(current, 1 / self.tau, self.alpha, self.beta, 1.0)
 
 

@@ -39,7 +39,6 @@ import numpy as np
 from pydantic import Field
 
 from simsnn.costs import OperationCounts
-from simsnn.errors import Where
 from simsnn.kernels.reversible import pair_forward_smooth
 from simsnn.kernels.reversible_integer import (
     word_pair_backward,
@@ -49,7 +48,7 @@ from simsnn.kernels.reversible_integer import (
 )
 from simsnn.neurons.base import NothingLearned, Store, Values
 from simsnn.neurons.grid import GridNeuron
-from simsnn.neurons.pair import check_channels, without_firing
+from simsnn.neurons.pair import check_pairs, odd_channels, without_firing
 from simsnn.neurons.surrogate import Surrogate, TriangleSurrogate
 
 
@@ -106,13 +105,13 @@ class ReversibleIntegerNeuron(GridNeuron, NothingLearned):
         """A rectangle is one bit; the soft reset needs nothing else."""
         return self.surrogate.kind == "rectangle"
 
-    def check_channels(self, channels: int, where: Where = Where()) -> None:
-        """See :class:`simsnn.neurons.reversible.ReversibleNeuron`."""
-        check_channels(self.kind, channels, where)
+    def channels_refusal(self, channels: int) -> str:
+        """See :class:`simsnn.neurons.base.NeuronModel`."""
+        return odd_channels(self.kind, channels)
 
     def _node(self, like: Values) -> tuple[int, int, int, int, Any, Any, int]:
         """Shifts, threshold, half, scale, step and exactness for the kernels."""
-        check_channels(self.kind, like.shape[1], Where())
+        check_pairs(self.kind, like.shape[1])
         return self.charge_shift, self.keep_shift, *self._words(like)
 
     def _factors(self, like: Values) -> tuple[Any, Any]:
@@ -146,7 +145,7 @@ class ReversibleIntegerNeuron(GridNeuron, NothingLearned):
 
     def forward_smooth(self, current: Values, learned: Values, frozen: Values, spikes: Values, v: Values) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`; real numbers in place of words, ``frozen`` holds s, not y."""
-        check_channels(self.kind, spikes.shape[1], Where())
+        check_pairs(self.kind, spikes.shape[1])
         scalar, (a, keep) = spikes.dtype.type, self._factors(spikes)
         one, threshold = scalar(1), scalar(self.threshold)
         node = (a, one, one, keep, threshold, threshold, False)
@@ -169,12 +168,12 @@ class ReversibleIntegerNeuron(GridNeuron, NothingLearned):
         dlearned: Values,
     ) -> None:
         """See :class:`simsnn.neurons.base.NeuronModel`; reads only ``ds`` and ``v``."""
-        check_channels(self.kind, v.shape[1], Where())
+        check_pairs(self.kind, v.shape[1])
         scalar, factors, through = v.dtype.type, self._factors(v), self._through(v)
         code, parameter = self.surrogate.code, scalar(self.surrogate.parameter)
         word_pair_backward(ds, v, *factors, scalar(self.threshold), through, code, parameter, carry, dx)
 
     def potential_without_firing(self, current: Values, learned: Values) -> Values:
         """See :class:`simsnn.neurons.base.NeuronModel`; not rounded to the grid."""
-        check_channels(self.kind, current.shape[1], Where())
+        check_pairs(self.kind, current.shape[1])
         return without_firing(current, 2.0**-self.charge_shift, 1.0, 1.0, 2.0**-self.keep_shift)

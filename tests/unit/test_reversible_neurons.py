@@ -11,13 +11,13 @@ import pytest
 
 from simsnn.commands.listing import catalogue, json_schema
 from simsnn.costs import OperationCounts
-from simsnn.errors import ConfigError, Where
+from simsnn.errors import ConfigError
 from simsnn.kernels import pairs, reversible
 from simsnn.neurons import NEURONS
 from simsnn.neurons.lif import LifNeuron
 from simsnn.neurons.surrogate import ArctanSurrogate, RectangleSurrogate, TriangleSurrogate
 from simsnn.training.quantise import fixed_point
-from simsnn.workload.network import NetworkConfig
+from simsnn.workload.network import Format, NetworkConfig, build_network
 from tests.experiments import synthetic
 from tests.reversible import every_neuron, lei, name, nothing, word_lif, word_pair
 
@@ -219,11 +219,13 @@ def test_a_missing_switch_is_named() -> None:
 
 @pytest.mark.parametrize("neuron", [lei(), word_pair()], ids=name)
 def test_an_odd_number_of_channels_is_refused(neuron: Any) -> None:
-    neuron.check_channels(4)
-    with pytest.raises(ConfigError, match="3 channels are an odd number") as caught:
-        neuron.check_channels(3, Where("network.layers.1.channels"))
-    assert caught.value.where.path == "network.layers.1.channels"
-    assert "take 4 channels" in caught.value.remedy
+    assert neuron.channels_refusal(4) == ""
+    assert "3 is an odd number" in neuron.channels_refusal(3)
+    layers = [{"name": "a", "kind": "linear", "features": 3}, {"name": "b", "kind": "linear", "features": 2}]
+    document = {"input": [4], "layers": layers, "neuron": neuron.model_dump(mode="json")}
+    with pytest.raises(ConfigError, match="layer 'a' with 3 channels") as caught:
+        build_network(NetworkConfig.model_validate_json(json.dumps(document)), Format.real(8), 32)
+    assert caught.value.where.path == "network.layers.0"
     x, y, v = np.zeros((3, 2, 5))
     state, side = np.zeros((1, 5)), np.empty((2, 0), np.uint8)
     for call in (
@@ -237,7 +239,7 @@ def test_an_odd_number_of_channels_is_refused(neuron: Any) -> None:
     ):
         with pytest.raises(ConfigError, match="odd number"):
             call()
-    word_lif().check_channels(3)
+    assert word_lif().channels_refusal(3) == ""
 
 
 @pytest.mark.parametrize("kind", list(NEEDS))
