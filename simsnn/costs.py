@@ -113,6 +113,19 @@ class OperationCounts:
         """The same arithmetic ``factor`` times."""
         return OperationCounts(*(factor * getattr(self, f.name) for f in fields(self)))
 
+    def __sub__(self, other: OperationCounts) -> OperationCounts:
+        """What is left of this arithmetic when another pass does a part of it.
+
+        Raises
+        ------
+        ValueError
+            If the part is not in the whole.
+        """
+        left = OperationCounts(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+        if any(getattr(left, f.name) < 0 for f in fields(left)):
+            raise ValueError(f"{other} is not part of {self}")
+        return left
+
     def __add__(self, other: OperationCounts) -> OperationCounts:
         return OperationCounts(
             self.add + other.add,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from simsnn.activities import ResolvedActivity, unrecorded_gradients, update_rule
-from simsnn.config.experiment import ExperimentConfig
+from simsnn.config.experiment import ExperimentConfig, ParallelChoice
 from simsnn.config.resolve import canonical, content_hash
 from simsnn.costs import EngineCost
 from simsnn.energy.area import AreaModel
@@ -28,6 +28,7 @@ from simsnn.workload.backward_modes import LayerCheckpoint
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, build_network
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
+from simsnn.workload.parallel_forms import ParallelForms
 from simsnn.workload.recompute import kept_stashes
 from simsnn.workload.step_tensors import StepScope, Widths
 
@@ -90,7 +91,26 @@ def map_step(
 def step_scope(experiment: ExperimentConfig, passes: frozenset[Pass]) -> StepScope:
     """What one training step of an experiment covers."""
     workload = experiment.workload
-    return StepScope(workload.timesteps, workload.batch, passes, workload.encoding, backward=workload.mode)
+    scope = StepScope(workload.timesteps, workload.batch, passes, workload.encoding, backward=workload.mode)
+    return replace(scope, parallel=parallel_forms(experiment))
+
+
+def parallel_forms(experiment: ExperimentConfig) -> ParallelForms:
+    """How the parallel units of an experiment run."""
+    mapping = experiment.mapping
+    chosen = mapping.parallel or ParallelChoice()
+    layers = {name: entry.parallel.form for name, entry in mapping.layers.items() if entry.parallel is not None}
+    own = tuple((name, form) for name, form in layers.items() if form is not None)
+    return ParallelForms(chosen.form, _copies(experiment, chosen), own)
+
+
+def _copies(experiment: ExperimentConfig, chosen: ParallelChoice) -> int:
+    """Copies of a T x T matrix on the diagonal: as asked for, or as many as the array's rows hold."""
+    if chosen.copies != "most":
+        return chosen.copies
+    named = chosen.engine or (experiment.mapping.F.engine if experiment.mapping.F is not None else "")
+    rows = next((getattr(array, "rows", 1) for array in experiment.hardware.arrays if array.name == named), 1)
+    return int(max(1, rows // experiment.workload.timesteps))
 
 
 def step_widths(experiment: ExperimentConfig) -> Widths:

@@ -22,6 +22,7 @@ from simsnn.workload.backward_modes import BackwardMode, Bptt, LayerCheckpoint, 
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import NetworkConfig
 from simsnn.workload.operation import Pass
+from simsnn.workload.parallel_forms import ParallelForm
 
 Level = Literal["closed_form", "critical_path", "event"]
 
@@ -80,10 +81,23 @@ class EngineChoice(StrictModel):
     dataflow: Annotated[Dataflow, Field(strict=False)] | None = None
 
 
+class ParallelChoice(StrictModel):
+    """How parallel spiking units run: their form, and for the form ``product`` the array of the T x T products.
+
+    Without ``engine`` a product runs where its pass F, B or W does; without ``form`` a unit with a recurrence
+    runs that, any other products. ``copies``: matrices on the block diagonal; ``most``: as many as the rows hold.
+    """
+
+    form: Annotated[ParallelForm, Field(strict=False)] | None = None
+    engine: Name | None = None
+    dataflow: Annotated[Dataflow, Field(strict=False)] | None = None
+    copies: Count | Literal["most"] = 1
+
+
 class PassMapping(StrictModel):
     """Pass to engine; ``neuron`` covers every other vector task (pooling, normalisation, loss, encoding).
 
-    ``neuron_backward`` takes the vector tasks of passes B and R from ``neuron``, where it is given.
+    ``neuron_backward`` takes the vector tasks of passes B, I and R from ``neuron``, where it is given.
     """
 
     F: EngineChoice | None = None
@@ -94,6 +108,7 @@ class PassMapping(StrictModel):
     R: EngineChoice | None = None
     neuron: EngineChoice | None = None
     neuron_backward: EngineChoice | None = None
+    parallel: ParallelChoice | None = None
 
     def choice(self, pass_: Pass) -> EngineChoice | None:
         """Choice for the synapse product of a pass."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simsnn.config.experiment import EngineChoice, MappingConfig, PassMapping
+from simsnn.config.experiment import EngineChoice, MappingConfig, ParallelChoice, PassMapping
 from simsnn.engines.systolic_config import Dataflow
 from simsnn.errors import ConfigError, UnsupportedOperation, Where, nearest
 from simsnn.mapping.machine import Machine
@@ -54,7 +54,7 @@ def place(operation: Operation, mapping: MappingConfig, machine: Machine) -> Pla
 
 def _mapping_key(operation: Operation) -> str:
     if isinstance(operation, GemmOperation):
-        return operation.pass_.value
+        return "parallel" if operation.mixing is not None else operation.pass_.value
     if operation.part is TaskPart.UPDATE:
         return Pass.U.value
     return "neuron_backward" if operation.pass_ in (Pass.B, Pass.I, Pass.R) else "neuron"
@@ -62,14 +62,22 @@ def _mapping_key(operation: Operation) -> str:
 
 def _choice(operation: Operation, key: str, mapping: MappingConfig) -> tuple[str, EngineChoice | None]:
     """The most special entry: of the layer before that of the network, of the direction before ``neuron``."""
-    keys = (key, "neuron") if key == "neuron_backward" else (key,)
+    others = {"neuron_backward": "neuron", "parallel": operation.pass_.value}
+    keys = (key, others[key]) if key in others else (key,)
     override: PassMapping | None = mapping.layers.get(operation.layer)
-    for name in keys if override is not None else ():
-        if getattr(override, name) is not None:
-            return f"mapping.layers.{operation.layer}.{name}", getattr(override, name)
-    found = next((name for name in keys if getattr(mapping, name) is not None), keys[-1])
-    choice: EngineChoice | None = getattr(mapping, found)
-    return f"mapping.{found}", choice
+    for where, place in ((f"mapping.layers.{operation.layer}", override), ("mapping", mapping)):
+        for name in keys if place is not None else ():
+            choice = _engine_choice(getattr(place, name))
+            if choice is not None:
+                return f"{where}.{name}", choice
+    return f"mapping.{keys[-1]}", None
+
+
+def _engine_choice(entry: EngineChoice | ParallelChoice | None) -> EngineChoice | None:
+    """The engine that an entry names, if it does."""
+    if not isinstance(entry, ParallelChoice):
+        return entry
+    return None if entry.engine is None else EngineChoice(engine=entry.engine, dataflow=entry.dataflow)
 
 
 def _dataflow(choice: EngineChoice, machine: Machine, index: int, path: str) -> Dataflow | None:

@@ -83,6 +83,11 @@ class ParallelUnit(StrictModel):
     """True where ``forward_counts`` and ``backward_counts`` are those of the whole unit; false where they are
     those around its T x T products."""
 
+    @property
+    def recurrence_words(self) -> int:
+        """Values per neuron that the steps form carries from step to step; none where there is no such form."""
+        return 0
+
     threshold: Threshold
     surrogate: Surrogate = ArctanSurrogate()
     strict_threshold: bool = True
@@ -198,6 +203,11 @@ class PsuNeuron(ParallelUnit):
     scale_reset_by_threshold: bool = True
 
     steps_form: ClassVar[bool] = True
+
+    @property
+    def recurrence_words(self) -> int:
+        """d and r."""
+        return 2
 
     @property
     def reset_strength(self) -> float:

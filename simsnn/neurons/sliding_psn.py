@@ -48,6 +48,11 @@ class SlidingPsnNeuron(ParallelUnit):
     steps_form: ClassVar[bool] = True
 
     @property
+    def recurrence_words(self) -> int:
+        """Earlier currents that the taps reach; backward as many later gradients."""
+        return max(1, self.order - 1)
+
+    @property
     def stash(self) -> tuple[Stashed, ...]:
         """V, and X for the gradient of the taps."""
         return (Stashed.CURRENT, Stashed.POTENTIAL)

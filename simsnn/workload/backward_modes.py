@@ -33,6 +33,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from simsnn.config.quantities import Count, StrictModel
+from simsnn.neurons import Parallel
 from simsnn.workload.network import Network
 from simsnn.workload.weight_groups import weight_groups
 
@@ -72,8 +73,12 @@ class LayerCheckpoint(BackwardModeModel):
         return math.ceil(math.sqrt(weight_layers)) if self.every == "sqrt" else self.every
 
     def alone(self, network: Network) -> bool:
-        """True where every segment is one layer with weights and what follows it."""
-        return self.segment_layers(len(network.weight_layers)) == 1
+        """True where every segment is one layer whose neurons go forward again and back in one pass.
+
+        Parallel units do not: they run again as they ran first.
+        """
+        units = any(isinstance(layer.neuron, Parallel) for layer in network.layers)
+        return self.segment_layers(len(network.weight_layers)) == 1 and not units
 
 
 class TimeCheckpoint(BackwardModeModel):

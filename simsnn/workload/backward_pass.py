@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simsnn.costs import OperandClass, OperationCounts
+from simsnn.neurons import Parallel
 from simsnn.workload.backward_modes import Bptt, LayerCheckpoint, layer_segments
 from simsnn.workload.forward_pass import ForwardPass
 from simsnn.workload.layers import BatchNormLayer, PoolLayer
@@ -24,8 +25,6 @@ class BackwardPass(NeuronBackward):
 
     readouts: tuple[Operand, ...] = ()
     """Readouts of all time steps, where they are built one by one: the loss is over their mean."""
-    accumulates = False
-    """True where an earlier operation already left weight gradients that this one is added to."""
 
     def build(self, update: UpdateRule | None) -> list[Operation]:
         """Loss, then layers last to first, each with its update where a rule is given."""
@@ -195,20 +194,30 @@ class BackwardPass(NeuronBackward):
         return Sparsity(self.mask(gradient), needed, source.tensor, refusal)
 
     def _update(self, layer: Layer, update: UpdateRule | None) -> list[Operation]:
-        """U of one layer: parameters, their gradient and the optimizer state in, parameters and state out."""
+        """U of one layer and of its parallel units."""
         if update is None or Pass.U not in self.scope.passes:
             return []
+        found: list[Operation] = []
         if layer.has_weights:
-            weights, gradient = self.weights(layer), self.weight_gradient(layer)
+            found.append(self._updated(layer, "optimizer", self.weights(layer), self.weight_gradient(layer), update))
         elif isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training":
-            weights, gradient = self.scale(layer), self.per_channel(layer, "dscale")
-        else:
-            return []
+            found.append(
+                self._updated(layer, "optimizer", self.scale(layer), self.per_channel(layer, "dscale"), update)
+            )
+        if isinstance(layer.neuron, Parallel):
+            pairs = zip(self.learned(layer), self.learned_gradient(layer), strict=True)
+            found += [self._updated(layer, "unit_optimizer", *pair, update) for pair in pairs]
+        return found
+
+    def _updated(
+        self, layer: Layer, state_name: str, weights: Operand, gradient: Operand, update: UpdateRule
+    ) -> VectorOperation:
+        """Parameters, their gradient and the optimizer state in, parameters and state out."""
         count, bits = weights.elements, self.widths.partial_sum
         reads: tuple[Operand, ...] = (gradient, weights)
         writes: tuple[Operand, ...] = (weights,)
         if update.state_words:
             words = self.widths.optimizer_state * update.state_words
-            state = Operand(f"{layer.name}.optimizer", OperandClass.OPTIMIZER_STATE, count, words)
+            state = Operand(f"{layer.name}.{state_name}", OperandClass.OPTIMIZER_STATE, count, words)
             reads, writes = (*reads, state), (*writes, state)
-        return [VectorOperation(layer.name, Pass.U, TaskPart.UPDATE, count, 1, update.counts, bits, reads, writes)]
+        return VectorOperation(layer.name, Pass.U, TaskPart.UPDATE, count, 1, update.counts, bits, reads, writes)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from simsnn.costs import OperandClass, OperationCounts
-from simsnn.neurons import Reversible
+from simsnn.neurons import Parallel, Reversible
 from simsnn.workload.backward_modes import ReversibleMode
 from simsnn.workload.layers import BatchNormLayer, GemmLayer, PoolLayer
 from simsnn.workload.network import INPUT, Layer
 from simsnn.workload.neuron_tensors import NeuronTensors
 from simsnn.workload.operation import Gemm, GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
+from simsnn.workload.parallel_forward import ParallelForward
 
 NORM_STATISTICS = OperationCounts(add=2, multiply=1)
 NORM_APPLY = OperationCounts(add=2, multiply=1)
 TRACE_UPDATE = OperationCounts(add=1, multiply=1)
 
 
-class ForwardPass(NeuronTensors):
+class ForwardPass(NeuronTensors, ParallelForward):
     """Builds the forward operations; declared counts are per element (and time step)."""
 
     def build(self) -> list[Operation]:
@@ -68,7 +69,9 @@ class ForwardPass(NeuronTensors):
             operations.append(
                 self.vector(layer.name, Pass.F, TaskPart.RESIDUAL, layer.out_elements, counts, reads, out, bits=bits)
             )
-        if layer.neuron is not None:
+        if isinstance(layer.neuron, Parallel):
+            operations += self.unit_forward(layer)
+        elif layer.neuron is not None:
             operations.append(self._neuron_forward(layer))
         return operations
 

@@ -6,12 +6,14 @@ Proof: ``tests/unit/test_backward_modes.py``, ``tests/unit/test_mode_operations.
 from __future__ import annotations
 
 from simsnn.errors import UnsupportedOperation, Where
-from simsnn.neurons import REVERSIBLE, Reversible
+from simsnn.neurons import REVERSIBLE, Parallel, Reversible
 from simsnn.neurons.lif import LifNeuron
+from simsnn.neurons.parallel import PsuNeuron
 from simsnn.neurons.reversible import ReversibleLeiNeuron
 from simsnn.workload.backward_modes import BackwardMode, Ottt, ReversibleMode, TimeCheckpoint
 from simsnn.workload.layers import BatchNormLayer
 from simsnn.workload.network import Layer, Network, neuron_behind
+from simsnn.workload.parallel_forms import ParallelForm, ParallelForms
 
 
 def check_mode(network: Network, mode: BackwardMode) -> None:
@@ -35,6 +37,51 @@ def own_gradients(network: Network, mode: BackwardMode) -> bool:
     """Whether training in this mode has other gradients than store-all: by its equations, or by a float inverse."""
     floats = any(isinstance(layer.neuron, ReversibleLeiNeuron) for layer in network.layers)
     return mode.changes_gradients or (isinstance(mode, ReversibleMode) and floats)
+
+
+def check_all_steps(network: Network, schedule: str) -> None:
+    """Refuse parallel units where one time step comes alone.
+
+    Raises
+    ------
+    UnsupportedOperation
+        Naming the first layer that has them.
+    """
+    for layer in network.layers:
+        if isinstance(layer.neuron, Parallel):
+            raise UnsupportedOperation(
+                f"layer {layer.name!r}: {layer.neuron.kind} units work on all time steps at once, {schedule} has one"
+                " at a time",
+                where=Where("schedule.kind"),
+                value=schedule,
+                remedy="use layer_by_layer, engine_pipeline or a pipelined schedule",
+            )
+
+
+def check_scans(network: Network, forms: ParallelForms) -> None:
+    """Refuse a scan of units that are no chain of first-order recurrences.
+
+    Raises
+    ------
+    UnsupportedOperation
+        Naming the first such layer, and the forms it has.
+    """
+    for layer in network.layers:
+        if not isinstance(layer.neuron, Parallel):
+            continue
+        form, unit = forms.of(layer), layer.neuron
+        allowed = [ParallelForm.PRODUCT.value]
+        if unit.steps_form:
+            allowed.append(ParallelForm.RECURRENCE.value)
+        if isinstance(unit, PsuNeuron):
+            allowed.append(ParallelForm.SCAN.value)
+        if form.value not in allowed:
+            raise UnsupportedOperation(
+                f"layer {layer.name!r}: {unit.kind} units have no form {form.value}",
+                where=Where("mapping.parallel.form"),
+                value=form.value,
+                allowed=tuple(allowed),
+            )
 
 
 def trace_leak(network: Network, layer: Layer) -> float:

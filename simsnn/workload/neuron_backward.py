@@ -17,20 +17,23 @@ from dataclasses import replace
 from itertools import pairwise
 
 from simsnn.costs import OperationCounts
-from simsnn.neurons import Reversible
+from simsnn.neurons import Parallel, Reversible
 from simsnn.workload.backward_modes import ReversibleMode, TimeCheckpoint
 from simsnn.workload.network import Layer
 from simsnn.workload.neuron_tensors import NeuronTensors
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
+from simsnn.workload.parallel_backward import ParallelBackward
 from simsnn.workload.recompute import RecomputedCurrents, recomputes
 
 
-class NeuronBackward(RecomputedCurrents, NeuronTensors):
+class NeuronBackward(RecomputedCurrents, NeuronTensors, ParallelBackward):
     """Builds the backward operations of neurons."""
 
     def neuron_backward(self, layer: Layer, incoming: Operand) -> list[Operation]:
         """Operations from the gradient ``incoming`` to the one towards the currents."""
         mode = self.scope.backward
+        if isinstance(layer.neuron, Parallel):
+            return self.unit_backward(layer, incoming)
         if isinstance(mode, TimeCheckpoint):
             return self._run_by_run(layer, incoming)
         if isinstance(mode, ReversibleMode):

@@ -34,6 +34,7 @@ class TaskPart(StrEnum):
     SYNAPSE = "synapse"
     MIXING = "mixing"
     NEURON = "neuron"
+    ESTIMATE = "estimate"
     POOL = "pool"
     STATISTICS = "statistics"
     NORMALISATION = "normalisation"

@@ -14,6 +14,7 @@ from simsnn.workload.encoding import Encoding
 from simsnn.workload.mode_checks import trace_leak
 from simsnn.workload.network import INPUT, Format, Layer, Network
 from simsnn.workload.operation import Extent, Operand, Pass, TaskPart, VectorOperation
+from simsnn.workload.parallel_forms import ParallelForms
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class UpdateRule:
 
 
 STORE_ALL = Bptt()
+OWN_FORMS = ParallelForms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class StepScope:
         Where its samples and steps stand in the whole step.
     backward : BackwardMode
         What the forward pass keeps for the backward pass, and what that makes again.
+    parallel : ParallelForms
+        How parallel units are computed.
     """
 
     timesteps: int
@@ -66,6 +70,7 @@ class StepScope:
     first_sample: int = 0
     first_step: int = 0
     backward: BackwardMode = STORE_ALL
+    parallel: ParallelForms = OWN_FORMS
 
     @property
     def slots(self) -> int:

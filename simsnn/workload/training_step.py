@@ -20,7 +20,7 @@ from simsnn.errors import UnsupportedOperation, Where
 from simsnn.workload.backward_modes import Bptt, Ottt, Sltt
 from simsnn.workload.backward_pass import BackwardPass
 from simsnn.workload.forward_pass import ForwardPass
-from simsnn.workload.mode_checks import check_mode
+from simsnn.workload.mode_checks import check_all_steps, check_mode, check_scans
 from simsnn.workload.network import Network
 from simsnn.workload.operation import GemmOperation, Operation, Pass, TaskPart
 from simsnn.workload.step_tensors import StepScope, UpdateRule, Widths
@@ -49,6 +49,7 @@ def step_by_step(
         For training-mode normalisation, whose statistics span time, and for modes that make things again.
     """
     _refuse_statistics(network, "all time steps, step_by_step has one at a time")
+    check_all_steps(network, "step_by_step")
     mode = scope.backward
     if scope.training:
         check_mode(network, mode)
@@ -205,7 +206,8 @@ def _dense_work(stage: list[Operation]) -> int:
 
 
 def _check(network: Network, scope: StepScope, schedule: str) -> None:
-    """Refuse a mode that the network does not allow, or that is over with a time step before the next begins."""
+    """Refuse what the network does not allow, or a mode that is over with a time step before the next begins."""
+    check_scans(network, scope.parallel)
     if scope.training:
         check_mode(network, scope.backward)
     if scope.backward.online:
