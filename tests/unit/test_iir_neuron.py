@@ -154,14 +154,8 @@ def test_it_is_listed_and_in_the_schema() -> None:
 @pytest.mark.parametrize("name", NEURONS.names())
 def test_every_registered_neuron_is_a_choice_of_the_network_file(name: str) -> None:
     model = NEURONS.get(name)
-    words = {"threshold": 1.0, "detach_reset": True}
-    own = {
-        "lif": {"leak": 0.5, **COMMON},
-        "iir": {"feedback": [0.5], **COMMON},
-        "reversible_lei": COMMON,
-        "reversible_integer": words,
-        "lif_integer": words,
-    }[name]
+    values = {"leak": 0.5, "feedback": [0.5], "order": 2, **COMMON}
+    own = {field: values[field] for field, info in model.model_fields.items() if info.is_required()}
     document = {"input": [4], "layers": [], "neuron": {"kind": name, **own}}
     assert isinstance(NetworkConfig.model_validate_json(json.dumps(document)).neuron, model)
 
