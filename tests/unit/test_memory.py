@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from simsnn.activities import ResolvedActivity
 from simsnn.api import Result, load, simulate
 from simsnn.costs import OperandClass
+from simsnn.engines.base import Tile
 from simsnn.errors import TraceError
 from simsnn.mapping.mapped import MappedOperation, reads
 from simsnn.pipeline_run import run_pipeline
@@ -19,6 +20,7 @@ from simsnn.results.memory_on_chip import on_chip_census
 from simsnn.results.memory_report import MemoryReport
 from simsnn.results.memory_table import memory_lines, memory_text
 from simsnn.sim.census import Census, Holdings, RunMemory
+from simsnn.sim.execution import MOMENTS
 from simsnn.simulation import Prepared
 from simsnn.workload.operation import GemmOperation, Operand
 from tests import pipelines
@@ -36,6 +38,7 @@ T_OUTER = "hardware.vector_units.0.order=t_outer"
 R = "mapping.R={engine: array0, dataflow: ws}"
 RUNS = {
     "layer_by_layer": (),
+    "small_blocks": ("hardware.vector_units.0.block_slots=2",),
     "encoded": ("workload.encoding=poisson",),
     "t_outer": (T_OUTER,),
     "step_by_step": ("schedule.kind=step_by_step", T_OUTER),
@@ -124,6 +127,59 @@ def test_node_memory_is_what_neurons_stash(bits: int, reset: str) -> None:
     assert found is not None
     neurons = sum(layer.out_elements for layer in result.prepared.network.layers if layer.neuron is not None)
     assert found.node_peak_bytes == 3 * 3 * neurons * bits // 8
+
+
+@dataclass(frozen=True)
+class DrawnPlan:
+    """Any tiles in any chunk, of few names, so that chunks share them, keep them and come back to them."""
+
+    needed: tuple[tuple[Tile, ...], ...]
+    left: tuple[tuple[Tile, ...], ...]
+    held: tuple[tuple[Tile, ...], ...]
+
+    @property
+    def chunk_count(self) -> int:
+        return len(self.needed)
+
+    def needs(self, chunk: int) -> tuple[Tile, ...]:
+        return self.needed[chunk]
+
+    def leaves(self, chunk: int) -> tuple[Tile, ...]:
+        return self.left[chunk]
+
+    def holds(self, chunk: int) -> tuple[Tile, ...]:
+        return self.held[chunk]
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, chunks: int) -> DrawnPlan:
+        roles = (OperandClass.SPIKES, OperandClass.WEIGHTS, OperandClass.PARTIAL_SUMS)
+        tiles = [Tile(f"t{n % 3}", roles[n % 3], (n,), int(rng.integers(0, 20))) for n in range(5)]
+
+        def some() -> tuple[tuple[Tile, ...], ...]:
+            return tuple(tuple(t for t in tiles if rng.random() < 0.4) for _ in range(chunks))
+
+        return cls(some(), some(), some())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_tiles_at_any_moments_equal_the_census_of_every_cycle(seed: int, quick: Result) -> None:
+    """Also what no machine does yet: loads that start late although a tile stays, tiles that come back."""
+    assert isinstance(quick.prepared, Prepared)
+    rng, some = np.random.default_rng(seed), quick.prepared.mapped[0]
+    counts = rng.integers(1, 6, size=3)
+    items = []
+    for count in counts.tolist():
+        choice = replace(some.choice, plan=DrawnPlan.draw(rng, count))
+        items.append(replace(some, choice=choice, fused=None, consumes=False, resident=frozenset()))
+    moments = np.zeros(int(counts.sum()), MOMENTS)
+    moments["task"] = np.repeat(np.arange(3), counts)
+    moments["chunk"] = np.concatenate([np.arange(count) for count in counts])
+    names = ("admitted", "loaded", "ready", "issue_end", "result_end", "stored")
+    for row in moments:  # in order within a chunk
+        for name, time in zip(names, np.cumsum(rng.integers(0, 9, size=6)) + 20 * row["chunk"], strict=True):
+            row[name] = time
+    execution = replace(quick.execution, makespan_cycles=int(moments["stored"].max()), moments=moments)
+    assert_equal(on_chip_census(tuple(items), moments), tiles_on_chip(tuple(items), execution))
 
 
 def test_processors_hold_what_every_cycle_says_and_add_up() -> None:
