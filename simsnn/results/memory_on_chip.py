@@ -10,8 +10,8 @@ A tile of a task is in SRAM, once, in the union of these stretches (docs/machine
   its last result, and on to the next chunk if that holds or leaves it too.
 
 Recurrent state that lanes hold (``t_inner``) counts for the neurons of one resident block, from the start of a chunk's
-compute to its last result, as the class it would have in SRAM. Copies for two engines count twice. Not counted: operand
-registers and accumulators of arrays, queues, tables of the LUT engine.
+compute to its last result, as the class it would have in SRAM; not what a scan keeps in its network. Copies for two
+engines count twice. Not counted: operand registers and accumulators of arrays, queues, tables of the LUT engine.
 
 Twin: every cycle asked what is there (``tests/naive/memory.py``), equal in ``tests/unit/test_memory.py``.
 """
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from simsnn.costs import OperandClass
 from simsnn.engines.base import Tile
+from simsnn.engines.vector_unit_cut import slot_elements
 from simsnn.engines.vector_unit_plan import VectorPlan
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.sim.census import Census
@@ -135,12 +136,13 @@ def _in_lanes(item: MappedOperation, numbers: _Numbers) -> Iterator[Stretch]:
     if not isinstance(plan, VectorPlan) or plan.config.order != "t_inner":
         return
     name, operation = f"{plan.operation.layer}.{plan.operation.pass_}", plan.operation
+    each = slot_elements(plan.config, operation)
+    parts = (
+        (plan.state_role, operation.state_bits if plan.carries else 0),
+        (OperandClass.MEMBRANE, operation.steps * operation.kept_bits),
+    )
     for chunk in range(plan.chunk_count):
-        held = min(plan.chunk_elements[chunk], plan.resident_slots(chunk) * plan.config.lanes)
-        parts = (
-            (plan.state_role, operation.state_bits),
-            (OperandClass.MEMBRANE, operation.held_bits - operation.state_bits),
-        )
+        held = min(plan.chunk_elements[chunk], plan.resident_slots(chunk) * each)
         for part, (role, bits) in enumerate(parts):
             tile = Tile(f"{name}.lanes", role, (chunk, part), (held * bits + 7) // 8)
             yield _stretch(numbers.of(tile), tile, (chunk, READY), (chunk, RESULT_END))

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from simsnn.costs import OperandClass
-from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass
+from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, TaskPart
 
 KEPT_CLASSES = frozenset({OperandClass.CURRENTS, OperandClass.MEMBRANE, OperandClass.MASKS, OperandClass.SIDE_BITS})
 """Classes of what a neuron may keep: not spikes or other values that it delivers, nor gradients."""
 
-_PARTS = frozenset({"neuron", "mixing"})
+_PARTS = frozenset({TaskPart.NEURON, TaskPart.MIXING})
 """Parts of a neuron's work: its own, and products over time steps of a parallel unit."""
 
 
@@ -23,7 +23,7 @@ def kept_by_neurons(operations: Iterable[Operation]) -> frozenset[str]:
     forward: set[tuple[str, str]] = set()
     later: set[tuple[str, str]] = set()
     for operation in operations:
-        if operation.part.value in _PARTS:
+        if operation.part in _PARTS:
             found = forward if operation.pass_ is Pass.F else later
             found.update((operation.layer, o.tensor) for o in _touched(operation) if o.role in KEPT_CLASSES)
     return frozenset(tensor for _, tensor in forward & later)

@@ -36,6 +36,10 @@ NETWORK = layers(
 )
 T_OUTER = "hardware.vector_units.0.order=t_outer"
 R = "mapping.R={engine: array0, dataflow: ws}"
+WORDS = (
+    "network.neuron={kind: lif_integer, leak_form: divide, leak_shift: 2, word_bits: 16, fraction_bits: 6,"
+    " threshold: 1.0, detach_reset: true, surrogate: {kind: triangle, width: 1.0}}"
+)
 RUNS = {
     "layer_by_layer": (),
     "small_blocks": ("hardware.vector_units.0.block_slots=2",),
@@ -45,6 +49,10 @@ RUNS = {
     "engine_pipeline": ("schedule={kind: engine_pipeline, group_samples: 1}",),
     "recompute": ("workload.stash=recompute", R),
     "recompute_t_outer": ("workload.stash=recompute", R, T_OUTER),
+    "time_checkpoint": ("workload.backward={kind: time_checkpoint, segment: 2}", R),
+    "keeps_currents": ("workload.backward={kind: time_checkpoint, segment: 2, currents: keep}", R),
+    "reversible": ("workload.backward={kind: reversible}", R, WORDS),
+    "plain_reversible": ("workload.backward={kind: reversible, form: plain}", R, WORDS),
     "col2im": ("hardware.arrays.0.b_lowering=col2im", "hardware.arrays.0.psum=spill"),
     "small_buffers": ("hardware.srams.0.size=4 KiB", "hardware.srams.1.size=8 KiB", "hardware.srams.2.size=32 KiB"),
 }
@@ -201,6 +209,21 @@ def test_processors_hold_what_every_cycle_says_and_add_up() -> None:
     assert found.report.memory.peak_on_chip_bytes == total.max()
     assert 0 < found.report.memory.node_peak_bytes < found.report.memory.peak_bytes
     assert found.report.memory.peak_bytes <= found.report.totals.peak_live_bytes
+
+
+@pytest.mark.parametrize("form", ["plain", "streamlined"])
+def test_an_exact_inverse_leaves_neurons_their_last_state_and_side_bits(form: str) -> None:
+    """At the node level alone: the network holds far more."""
+    mode = f"workload.backward={{kind: reversible, form: {form}}}"
+    stored, inverted = ran(WORDS).report.memory, ran(WORDS, mode, R, "workload.timesteps=6").report.memory
+    assert stored is not None
+    assert inverted is not None
+    neurons = 3 * (8 * 8 * 8 + 8 * 2 * 2)
+    assert stored.node_peak_bytes == 3 * neurons * 16 // 8
+    assert inverted.node_peak_bytes == neurons * 16 // 8 + 6 * neurons * 2 // 8
+    (side,) = [row for row in inverted.classes if row.operand == "side_bits"]
+    assert side.peak_bytes == 6 * neurons * 2 // 8
+    assert inverted.peak_bytes > 4 * inverted.node_peak_bytes
 
 
 def wider(mapped: tuple[MappedOperation, ...], role: OperandClass, bits: int) -> tuple[MappedOperation, ...]:
