@@ -6,14 +6,15 @@ Source: docs/machines section 6 (parallel units). Proof: ``tests/reference/test_
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from simsnn.errors import ConfigError, nearest
+from simsnn.neurons.parallel_work import ProductKind, ProductShape
 
-MixingShape = Literal["lower", "upper", "full"]
+MixingShape = ProductShape | Literal["lower", "upper", "full"]
 """Which entries of the T x T matrix may differ from zero: t' <= t (causal), t' >= t (its transpose), all."""
 
-MixingKind = Literal["apply", "gradient"]
+MixingKind = ProductKind | Literal["apply", "gradient"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Mixing:
     copies: int = 1
 
     def __post_init__(self) -> None:
-        for name, allowed in (("shape", get_args(MixingShape)), ("kind", get_args(MixingKind))):
-            value = getattr(self, name)
+        for name, members in (("shape", ProductShape), ("kind", ProductKind)):
+            value, allowed = getattr(self, name), tuple(member.value for member in members)
             if value not in allowed:
                 close = nearest(str(value), allowed)
                 raise ConfigError(f"mixing: {name} {value!r} is unknown", value=value, allowed=allowed, nearest=close)
