@@ -15,13 +15,13 @@ from simsnn.engines.base import Capabilities, Dataflow, DatapathWidths, Refusal
 from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_candidates import blockings
 from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
-from simsnn.engines.systolic_mixing import column_blocks, unfit_copies
+from simsnn.engines.systolic_mixing import blocks_columns, column_blocks, unfit_copies
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.engines.systolic_reference import OperandPair, run_plan
 from simsnn.errors import ConfigError, UnsupportedOperation
 from simsnn.reference.systolic import SystolicRun
 from simsnn.workload.lowering import lower
-from simsnn.workload.operation import Gemm, GemmOperation, Operation, SlotAxis
+from simsnn.workload.operation import Gemm, GemmOperation, Operation
 
 _MAC_REMEDY = "map it to an array with pe: mac"
 
@@ -102,7 +102,7 @@ class SystolicEngine:
             reason = refusal or Refusal("not a product")
             raise UnsupportedOperation(f"{self.name}: {reason.reason}", remedy=reason.remedy)
         products = gemms if gemms is not None else self.gemms(operation)
-        if operation.slot_axis is SlotAxis.N and flow is Dataflow.OS:
+        if blocks_columns(operation, flow, blocking):
             products = column_blocks(operation, self.gemms(operation)[0], blocking)
         return SystolicPlan(self.config, operation, flow, blocking, products, nonzeros)
 

@@ -42,7 +42,8 @@ def _all_blockings(plan: SystolicPlan) -> Iterator[Blocking]:
     for slot_blocks in _slot_steps(slots, operation.cut_timesteps):
         for row_folds, column_folds in product(row_steps, column_steps):
             yield Blocking(slot_blocks, 1, column_folds, row_folds)
-        if streamed and slot_blocks > 1 and grid.rows.count() > 1:
+        again = grid.rows.count() > 1 or (plan.applies_mixing and grid.columns.count() > 1)
+        if streamed and slot_blocks > 1 and again:
             # all K folds of a block in one chunk: its input is fetched once, at the price of more tile loads
             for column_folds in column_steps:
                 yield Blocking(slot_blocks, 1, column_folds, 0, slot_blocks)
@@ -56,6 +57,8 @@ def _all_blockings(plan: SystolicPlan) -> Iterator[Blocking]:
         for column_folds in column_steps:
             yield Blocking(slots, row_blocks, column_folds, row_steps[-1])
             yield Blocking(slots, row_blocks, column_folds, 0)
+            if streamed and plan.applies_mixing:
+                yield Blocking(slots, row_blocks, column_folds, 0, slots * row_blocks)
 
 
 def _length(gemm: Gemm, axis: SlotAxis) -> int:

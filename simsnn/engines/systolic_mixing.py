@@ -10,7 +10,9 @@ Where A is triangular, folds that hold nothing but zeros of A are left out of th
 
 A tile on the diagonal runs whole. Several copies of A on the block diagonal fit in one K tile
 (copies * T <= R), so nothing is left out then. With ``os`` the N blocks of a cut follow one another,
-each with its own row and column loops, so that a chunk holds all time steps of its columns.
+each with its own row and column loops, so that a chunk holds all time steps of its columns. With ``is``
+a cut is M-tiles of the stream, which reload nothing, or, with ``m_blocks`` above one, blocks as in
+``os``: each loads the tiles of A again, but X enters SRAM once where A has several column tiles.
 
 Proof: ``tests/reference/test_mixing.py``.
 """
@@ -27,7 +29,7 @@ from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.engines.systolic_grid import FoldGrid
 from simsnn.errors import ConfigError
 from simsnn.kernels.systolic_chunks import T_COLUMN, T_ROW, T_SHAPE, T_TRIMS, TRIANGLE_WORDS
-from simsnn.workload.operation import Gemm, GemmOperation, Mixing
+from simsnn.workload.operation import Gemm, GemmOperation, Mixing, SlotAxis
 
 Range = tuple[int, int]
 
@@ -102,8 +104,15 @@ def matrix_tiles(grid: FoldGrid, dataflow: Dataflow) -> tuple[Ints, Ints]:
     return grid.cut(_M_AXIS[dataflow]).pieces(), grid.cut(_K_AXIS[dataflow]).pieces()
 
 
+def blocks_columns(operation: GemmOperation, dataflow: Dataflow, blocking: Blocking) -> bool:
+    """Whether the blocks of a cut along N are products of their own."""
+    if operation.slot_axis is not SlotAxis.N:
+        return False
+    return dataflow is Dataflow.OS or (dataflow is Dataflow.IS and blocking.m_blocks > 1)
+
+
 def column_blocks(operation: GemmOperation, whole: Gemm, blocking: Blocking) -> tuple[Gemm, ...]:
-    """The products of an ``os`` plan: one per block of the N axis.
+    """One product per block of the N axis.
 
     Raises
     ------

@@ -24,7 +24,7 @@ from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switch
 from simsnn.engines.systolic_counts import action_counts, buffer_accesses
 from simsnn.engines.systolic_formula import formula
 from simsnn.engines.systolic_grid import FoldGrid, SlotAxes, fold_grid
-from simsnn.engines.systolic_mixing import Triangle, kept_folds, triangle_words
+from simsnn.engines.systolic_mixing import Triangle, blocks_columns, kept_folds, triangle_words
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
 from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES, CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
@@ -105,7 +105,7 @@ class SystolicPlan:
         """Fold grids of the products of one group."""
         operation, blocking = self.operation, self.blocking
         axes = SlotAxes(operation.cut_slots, operation.slot_axis, operation.refined_axis)
-        if self.applies_mixing and self.dataflow is Dataflow.OS:  # its blocks of slots are products of their own
+        if blocks_columns(operation, self.dataflow, blocking):  # its blocks of slots are products of their own
             axes = SlotAxes()
             blocking = Blocking(column_folds=blocking.column_folds, row_folds=blocking.row_folds)
         cut: dict[Gemm, FoldGrid] = {}

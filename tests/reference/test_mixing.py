@@ -230,6 +230,18 @@ def test_vector_work_can_follow_sample_by_sample() -> None:
         assert found.channels == 8
 
 
+@pytest.mark.parametrize("flow", list(Dataflow))
+def test_x_enters_sram_once_where_the_matrix_has_several_tiles(flow: Dataflow) -> None:
+    """T = 10 on 4 x 4: blocks of N that hold all tiles of A leave whole samples, and no block needs another's X."""
+    plan = plan_of(Mixing(10, 6, "lower"), 4, flow, Blocking(4, m_blocks=4))
+    assert plan.chunk_count == 4
+    assert [plan.completes(chunk) for chunk in range(4)] == [Box((10 * s, 10 * s + 10), (0, 6)) for s in range(4)]
+    x = [t.bytes for c in range(4) for t in plan.needs(c) if t.tensor == "layer.current"]
+    assert sum(x) == plan.operation.right.bytes
+    found = list(SystolicEngine(config()).candidates(plan.operation, flow))
+    assert any(p.chunk_count == 4 and p.completes(0) == Box((0, 10), (0, 6)) for p in found)
+
+
 def test_a_packed_column_with_neurons_of_two_samples_is_cut_between_columns_alone() -> None:
     operation = mixing_operation(Mixing(2, 5, copies=2), 4)
     assert operation.cut_slots == 1
