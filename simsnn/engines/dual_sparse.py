@@ -55,7 +55,8 @@ class DualSparseEngine:
             return Refusal("a dual-sparsity engine does no elementwise work", "map this pass to a vector unit")
         if operation.mixing is not None:
             return Refusal(
-                "a T x T product has two real matrices, no pixels and no masks", "map it to a systolic array, pe: mac"
+                "a T x T product has two real matrices, no pixels and no masks",
+                "mapping.parallel: {engine: a systolic array with pe: mac}",
             )
         if operation.geometry is None:
             return Refusal("a bare product has no pixels and no masks", "map it to a systolic array")

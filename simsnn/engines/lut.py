@@ -21,7 +21,7 @@ from simsnn.workload.operation import GemmOperation, Operation, Pass
 
 _FORWARD = (Pass.F, Pass.R)
 _MAP = "map this pass to a systolic array or a dual-sparsity engine"
-_MIXING = "map it to a systolic array, pe: mac"
+_MIXING = "mapping.parallel: {engine: a systolic array with pe: mac}"
 
 
 class LutEngine:

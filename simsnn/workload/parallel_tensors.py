@@ -5,18 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simsnn.costs import OperandClass
-from simsnn.neurons.parallel_work import ProductKind, ProductShape, Stashed, UnitProduct
-from simsnn.workload.mixing import MixingShape
+from simsnn.neurons.parallel_work import ProductKind, Stashed, UnitProduct
 from simsnn.workload.network import Layer
 from simsnn.workload.operation import GemmOperation, Mixing, Operand, Pass
 from simsnn.workload.parallel_forms import unit_of
 from simsnn.workload.step_tensors import StepTensors
-
-_SHAPES: dict[ProductShape, MixingShape] = {
-    ProductShape.LOWER: "lower",
-    ProductShape.UPPER: "upper",
-    ProductShape.FULL: "full",
-}
 
 
 class ParallelTensors(StepTensors):
@@ -91,7 +84,6 @@ class ParallelTensors(StepTensors):
         return replace(made, accumulates=self.accumulates)
 
     def _mixing(self, layer: Layer, product: UnitProduct) -> Mixing:
-        steps, neurons, shape = self.scope.timesteps, layer.out_elements, _SHAPES[product.shape]
-        if product.kind is ProductKind.GRADIENT:
-            return Mixing(steps, neurons, shape, "gradient")
-        return Mixing(steps, neurons, shape, "apply", self.scope.parallel.copies)
+        steps, neurons, shape = self.scope.timesteps, layer.out_elements, product.shape
+        copies = self.scope.parallel.copies if product.kind is ProductKind.APPLY else 1
+        return Mixing(steps, neurons, shape, product.kind, copies)

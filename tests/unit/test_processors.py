@@ -161,7 +161,7 @@ def test_stash_recompute_needs_the_weights_of_the_forward_pass() -> None:
     latest = "schedule={kind: pipedream, iterations: 3, weights: latest}"
     with pytest.raises(UnsupportedOperation, match="weights are gone") as caught:
         prepare_pipeline(experiment(*again, latest))
-    assert caught.value.where.path == "workload.stash"
+    assert caught.value.where.path == "workload.backward"
     for kind in ("pipedream", "gpipe"):
         prepared = prepare_pipeline(experiment(*again, schedule(kind, 3)))
         assert {row.pass_ for row in run(prepared).report.tasks} >= {"F", "R", "B", "W", "U"}
