@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simsnn.registry import Registry
+from simsnn.reproduction.combined import reproduce_combined
 from simsnn.reproduction.h2learn import reproduce_h2learn
 from simsnn.reproduction.outcome import Reproduction
 from simsnn.reproduction.spikepipe import reproduce_spikepipe
@@ -13,3 +14,4 @@ from simsnn.reproduction.stages import Stage
 REPRODUCTIONS: Registry[Callable[[Stage], Reproduction]] = Registry("reproduction")
 REPRODUCTIONS.add("h2learn", reproduce_h2learn)
 REPRODUCTIONS.add("spikepipe", reproduce_spikepipe)
+REPRODUCTIONS.add("combined", reproduce_combined)

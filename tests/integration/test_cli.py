@@ -165,7 +165,7 @@ def test_validate_counts_cases_and_mismatches(capsys: pytest.CaptureFixture[str]
     outcome = document(capsys)
     assert outcome["name"] == "validate"
     machines = outcome["machines"]
-    names = {"systolic", "vector_unit", "lut_forward", "lut_update", "dual_sparse", "link"}
+    names = {"systolic", "vector_unit", "lut_forward", "lut_update", "dual_sparse", "link", "mixing", "scan"}
     assert {row["machine"] for row in machines} == names
     assert {row["level"] for row in machines} == {"reference", "scalesim"}
     assert sum(row["cases"] for row in machines if row["level"] == "scalesim") == 282

@@ -282,11 +282,11 @@ def test_a_lut_repeats_its_forward_product_on_the_same_spikes() -> None:
 
 def test_recompute_asks_for_its_engine_and_names_what_keeps_its_stash() -> None:
     without = f"mapping={{{PASSES.split(', R:')[0]}, {VECTOR}}}"
-    with pytest.raises(ConfigError, match=r"which engine runs R .*stash: recompute repeats its product"):
+    with pytest.raises(ConfigError, match=r"which engine runs R .*its backward mode repeats the product of F"):
         simulate(machine(ENGINES, without, "workload.stash=recompute"))
     rectangle = "network.neuron.surrogate={kind: rectangle, width: 1.0}"
     report = simulate(machine(ENGINES, rectangle, "workload.stash=recompute")).report
-    assert any("stash: recompute: a, b keep what they stash" in note for note in report.approximations)
+    assert any("layer checkpoints: a, b keep what they stash" in note for note in report.approximations)
     assert not [row for row in report.tasks if row.pass_ == "R"]
 
 

@@ -28,7 +28,7 @@ def test_only_delayed_gradients_take_the_delays(
     taken: list[Any] = []
 
     def remember(*arguments: Any) -> None:
-        taken.append(arguments[-1])
+        taken.append(arguments[-2])
         raise _StoppedError
 
     monkeypatch.setattr(cache, "trained_activity", remember)
