@@ -42,6 +42,7 @@ NEURONS = (
     NeuronChoice("lif", "combined_vgg", "bptt"),
     NeuronChoice("reversible", "combined_vgg_reversible", "reversible"),
     NeuronChoice("psu", "combined_vgg_psu", "bptt"),
+    NeuronChoice("psu triangle", "combined_vgg_psu_triangle", "bptt"),
     NeuronChoice("exact integer", "combined_vgg_integer", "reversible"),
 )
 MACHINES = (

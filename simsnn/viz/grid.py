@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from simsnn.viz.legend import columns
-from simsnn.viz.style import BLUE, GREEN, INK, ORANGE, VERMILLION, WIDTH_INCHES, Scale, style
+from simsnn.viz.style import BLUE, GREEN, INK, ORANGE, SKY, VERMILLION, WIDTH_INCHES, Scale, style
 
-COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
+COLOURS = (BLUE, VERMILLION, GREEN, SKY, ORANGE)
 REFUSED = "refused by an engine"
 _PANEL_INCHES, _GAP_INCHES, _TITLE_INCHES, _BELOW_INCHES, _LEFT_INCHES = 1.05, 0.22, 0.46, 0.5, 0.85
 _LINE_INCHES, _HEAD_INCHES = 0.16, 0.28

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,23 @@ def test_checks_say_what_they_rest_on() -> None:
         "exact.refused_cells",
         "exact.one_activity_per_neuron",
     ]
+
+
+PAGE_ROW = re.compile(
+    r"^\| ([a-z ]+) \| (\w+) \| `(\w+)` \| (refused|[\d,]+) \| ([\d.]*) ?\| ([\d.]*) ?\| ([\d.]*) ?\| ([\d.]*) ?\|$",
+    re.MULTILINE,
+)
+MEGA = {"energy_per_sample_pj": 5, "peak_memory_bytes": 6, "node_peak_bytes": 7, "link_bytes_per_step": 8}
+
+
+def test_the_page_tells_every_cell_as_it_is_stored() -> None:
+    told = [match.groups() for match in PAGE_ROW.finditer((ROOT / "docs" / "combined.md").read_text())]
+    stored = rows()
+    assert [cells[:3] for cells in told] == [(r["neuron"], r["machine"], r["schedule"]) for r in stored]
+    for cells, row in zip(told, stored, strict=True):
+        if row["status"] == "refused":
+            assert cells[3] == "refused"
+            continue
+        assert int(cells[3].replace(",", "")) == pytest.approx(float(row["cycles_per_step"]), abs=0.51)
+        for name, place in MEGA.items():
+            assert float(cells[place - 1]) == pytest.approx(float(row[name]) / 1e6, abs=0.0501)
