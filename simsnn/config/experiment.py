@@ -54,7 +54,7 @@ class WorkloadConfig(StrictModel):
         if Pass.U in self.passes and Pass.W not in self.passes:
             raise ValueError("pass U updates with the gradients of pass W: list both")
         if Pass.I in self.passes:
-            raise ValueError("pass I is added by backward: {kind: reversible}; passes name some of F, B, W, U")
+            raise ValueError("pass I is added by backward modes with an inverse; passes name some of F, B, W, U")
         if Pass.R in self.passes:
             raise ValueError("pass R is added by backward modes that make things again; passes name some of F, B, W, U")
         if self.backward is not None and self.stash is Stash.RECOMPUTE:

@@ -126,7 +126,7 @@ def layer_gradients(
         return (steps_of(pool_backward(slots_of(gradient), config, tape.winner, slots_of(x).shape), x.shape[1]),)
     if config.kind == "flatten":
         return (unflattened(gradient, x.shape),)
-    return (gradient, gradient)
+    return tuple(gradient for _ in layer.inputs)
 
 
 def over_time(d_logits: Array, steps: int) -> Array:

@@ -248,7 +248,7 @@ class Model:
             return _tape(inputs, result.y, normalised=result)
         if config.kind == "flatten":
             return _tape(inputs, flattened(x))
-        return _tape(inputs, inputs[0] + inputs[1])
+        return _tape(inputs, x if config.kind == "neuron" else x + inputs[1])
 
 
 def _check_trainable(network: Network) -> None:

@@ -10,6 +10,11 @@ time_checkpoint     inputs, neuron states every ``segment``      4, or 3 with   
 reversible          outputs, last neuron state (and an anchor    3; 4 where the        exact nodes: bit-
                     every ``anchor`` steps)                      inverse needs the     equal; float
                                                                  currents              nodes: tolerance
+block_reversible    both streams behind each sequence of         inside: 4 (fused),    integer streams:
+                    couplings; all else as bptt                  5 (separate); else 3  bit-equal; float:
+                                                                                       rounding
+temporal_reversible inputs and readouts of every step, last      4; the readout 3      as bptt, up to the
+                    state of every level                                               float inverse
 sltt                one step's inputs and potentials             3                     no time carry
 ottt                one step's inputs, traces and potentials     3, W dense            instantaneous
 =================== ============================================ ===================== =================
@@ -20,8 +25,14 @@ gradient in one pass); SLTT is arXiv 2302.14311, OTTT arXiv 2210.04195, both as 
 them: the gradient of step t passes the layers at t alone, and with OTTT the weights read traces of their
 inputs. Both take the loss of every step's readout, so that a step needs nothing of later ones.
 
-Functional execution: ``simsnn/training/modes.py``; operations on hardware: ``simsnn/workload/forward_pass.py``,
-``backward_pass.py``, ``recompute.py``.
+``block_reversible`` follows RevSNN (arXiv 2312.07922): couplings of two streams (``couplings.py``) are undone last
+to first over all T. ``fused``: the branch runs once more, for the subtraction and for its gradient;
+``separate``: once for each. ``temporal_reversible`` is in the style of T-RevSNN (arXiv 2405.16466): few layers
+remember (*levels*, ``levels.py``), the others forget; time runs backwards over the levels' states. Its network
+is feed-forward: the feedback between levels of that paper is left out.
+
+Functional execution: ``simsnn/training/modes/``; operations on hardware: ``simsnn/workload/forward_pass.py``,
+``backward_pass.py``, ``recompute.py``, ``block_reversal.py``, ``temporal_reversal.py``.
 """
 
 from __future__ import annotations
@@ -54,6 +65,8 @@ class BackwardModeModel(StrictModel):
     """True where the loss is the mean over steps of the loss of each step's readout."""
     online: ClassVar[bool] = False
     """True where a time step is over when it is done: nothing of it is needed later."""
+    one_step_at_a_time: ClassVar[bool] = False
+    """True where the layers of one time step stand together, forwards and backwards."""
 
 
 class Bptt(BackwardModeModel):
@@ -112,6 +125,7 @@ class Sltt(BackwardModeModel):
     changes_gradients: ClassVar[bool] = True
     every_step_loss: ClassVar[bool] = True
     online: ClassVar[bool] = True
+    one_step_at_a_time: ClassVar[bool] = True
 
 
 class Ottt(BackwardModeModel):
@@ -122,10 +136,27 @@ class Ottt(BackwardModeModel):
     changes_gradients: ClassVar[bool] = True
     every_step_loss: ClassVar[bool] = True
     online: ClassVar[bool] = True
+    one_step_at_a_time: ClassVar[bool] = True
+
+
+class BlockReversible(BackwardModeModel):
+    """Streams follow from the last ones of their sequence, branch by branch made again."""
+
+    kind: Literal["block_reversible"]
+    form: Literal["fused", "separate"] = "fused"
+
+
+class TemporalReversible(BackwardModeModel):
+    """Step by step back in time: layers made again, states of levels given back."""
+
+    kind: Literal["temporal_reversible"]
+
+    one_step_at_a_time: ClassVar[bool] = True
 
 
 BackwardMode = Annotated[
-    Bptt | LayerCheckpoint | TimeCheckpoint | ReversibleMode | Sltt | Ottt, Field(discriminator="kind")
+    Bptt | LayerCheckpoint | TimeCheckpoint | ReversibleMode | Sltt | Ottt | BlockReversible | TemporalReversible,
+    Field(discriminator="kind"),
 ]
 
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from simsnn.costs import OperandClass, OperationCounts
 from simsnn.neurons import Parallel
-from simsnn.workload.backward_modes import Bptt, LayerCheckpoint, layer_segments
+from simsnn.workload.backward_modes import (
+    BlockReversible,
+    Bptt,
+    LayerCheckpoint,
+    TemporalReversible,
+    layer_segments,
+)
+from simsnn.workload.block_reversal import BlockReversal
 from simsnn.workload.forward_pass import ForwardPass
 from simsnn.workload.layers import BatchNormLayer, PoolLayer
 from simsnn.workload.network import Layer
@@ -15,12 +22,13 @@ from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, S
 from simsnn.workload.output_sparsity import output_sparsity_refusal
 from simsnn.workload.segments import Segment
 from simsnn.workload.step_tensors import UpdateRule
+from simsnn.workload.temporal_reversal import TemporalReversal
 
 NORM_STATISTICS = OperationCounts(add=3, multiply=2)
 NORM_APPLY = OperationCounts(add=2, multiply=3)
 
 
-class BackwardPass(NeuronBackward):
+class BackwardPass(NeuronBackward, BlockReversal, TemporalReversal):
     """Builds the backward operations and the updates; declared counts are per element (and time step)."""
 
     readouts: tuple[Operand, ...] = ()
@@ -41,8 +49,12 @@ class BackwardPass(NeuronBackward):
         return [self.loss(), *self._with_segments(stages)]
 
     def _with_segments(self, stages: list[list[Operation]]) -> list[list[Operation]]:
-        """The same on tensors made again, in front of each segment what makes them, where segments are checkpointed."""
+        """The same on tensors made again, in front of each segment what makes them, where a mode makes layers again."""
         mode = self.scope.backward
+        if isinstance(mode, BlockReversible):
+            return self.with_blocks(stages, mode)
+        if isinstance(mode, TemporalReversible):
+            return self.with_step(stages)
         if not isinstance(mode, LayerCheckpoint) or mode.alone(self.network):
             return stages
         segments, found = layer_segments(self.network, mode), list[list[Operation]]()
@@ -106,8 +118,8 @@ class BackwardPass(NeuronBackward):
         return [sum_up], total
 
     def _delivered(self, reader: Layer, layer: Layer) -> Operand:
-        """Gradient that ``reader`` delivers towards ``layer``; flatten and add pass theirs on."""
-        if reader.kind in ("flatten", "add"):
+        """Gradient that ``reader`` delivers towards ``layer``; flatten, add and neuron pass theirs on."""
+        if reader.kind in ("flatten", "add", "neuron"):
             return self._towards_current(reader)
         return self.gradient(f"{reader.name}.dinput", layer.out_elements)
 
@@ -119,7 +131,7 @@ class BackwardPass(NeuronBackward):
 
     def _backward_layer(self, layer: Layer) -> list[Operation]:
         trained = layer.has_weights or (isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training")
-        if not trained and not self.network.needs_input_gradient(layer):
+        if not (trained or layer.learning_neurons) and not self.network.needs_input_gradient(layer):
             return []
         operations: list[Operation] = []
         if layer.consumers:

@@ -119,7 +119,7 @@ class ForwardPass(NeuronTensors, ParallelForward):
         window = rows * columns
         if layer.kind == "max_pool":
             counts = OperationCounts(compare=window - 1, select=window - 1)
-            extra = (self.route(layer),) if self.training else ()
+            extra = (self.route(layer),) if self.training and not self.leaves_nothing(layer) else ()
         else:
             counts, extra = OperationCounts(add=window - 1), ()
         writes = (self.edge(layer.index), *extra)

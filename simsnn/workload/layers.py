@@ -199,9 +199,14 @@ class FlattenLayer(LayerConfig):
 
 
 class AddLayer(LayerConfig):
-    """Residual sum of two layers of equal shape."""
+    """Residual sum of two layers of equal shape.
+
+    ``reversible``: a coupling, whose first input is a stream that backward mode ``block_reversible`` gives back
+    from the sum and whose second is the branch (:mod:`simsnn.workload.couplings`).
+    """
 
     kind: Literal["add"]
+    reversible: bool = False
 
     carries_current: ClassVar[bool] = True
     input_count: ClassVar[int] = 2
@@ -211,6 +216,17 @@ class AddLayer(LayerConfig):
             raise self.refuse(
                 f"cannot add shapes {inputs[0]} and {inputs[1]}", "put a 1x1 convolution on the shorter path"
             )
+        return inputs[0]
+
+
+class NeuronLayer(LayerConfig):
+    """Places a neuron on a value, whatever reads it: no weights, its current is its input."""
+
+    kind: Literal["neuron"]
+
+    carries_current: ClassVar[bool] = True
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return inputs[0]
 
 
@@ -237,6 +253,7 @@ LAYERS: tuple[type[LayerConfig], ...] = (
     BatchNormLayer,
     FlattenLayer,
     AddLayer,
+    NeuronLayer,
     GemmLayer,
 )
 AnyLayer = Annotated[
@@ -248,6 +265,7 @@ AnyLayer = Annotated[
     | BatchNormLayer
     | FlattenLayer
     | AddLayer
+    | NeuronLayer
     | GemmLayer,
     Field(discriminator="kind"),
 ]

@@ -10,8 +10,17 @@ from simsnn.neurons import REVERSIBLE, Parallel, Reversible
 from simsnn.neurons.lif import LifNeuron
 from simsnn.neurons.parallel import PsuNeuron
 from simsnn.neurons.reversible import ReversibleLeiNeuron
-from simsnn.workload.backward_modes import BackwardMode, Ottt, ReversibleMode, TimeCheckpoint
+from simsnn.workload.backward_modes import (
+    BackwardMode,
+    BlockReversible,
+    Ottt,
+    ReversibleMode,
+    TemporalReversible,
+    TimeCheckpoint,
+)
+from simsnn.workload.couplings import reversible_sequences
 from simsnn.workload.layers import BatchNormLayer
+from simsnn.workload.levels import is_level, remembers
 from simsnn.workload.network import Layer, Network, neuron_behind
 from simsnn.workload.parallel_forms import ParallelForm, ParallelForms
 
@@ -24,9 +33,18 @@ def check_mode(network: Network, mode: BackwardMode) -> None:
     UnsupportedOperation
         Naming the first layer that forbids it, and what would help.
     """
+    if isinstance(mode, BlockReversible) and not reversible_sequences(network.layers):
+        raise UnsupportedOperation(
+            "no layer of the network is marked reversible: there is no sequence to undo",
+            where=Where("workload.backward"),
+            value=mode.kind,
+            remedy="mark add layers (reversible: true, inputs: [stream, branch]), or use layer_checkpoint",
+        )
     for layer in network.layers:
         if isinstance(mode, ReversibleMode):
             _check_inverse(layer)
+        elif isinstance(mode, TemporalReversible):
+            _check_level(layer, mode)
         elif isinstance(mode, TimeCheckpoint):
             _check_steps(layer, mode)
         elif mode.online:
@@ -36,7 +54,8 @@ def check_mode(network: Network, mode: BackwardMode) -> None:
 def own_gradients(network: Network, mode: BackwardMode) -> bool:
     """Whether training in this mode has other gradients than store-all: by its equations, or by a float inverse."""
     floats = any(isinstance(layer.neuron, ReversibleLeiNeuron) for layer in network.layers)
-    return mode.changes_gradients or (isinstance(mode, ReversibleMode) and floats)
+    rounds = isinstance(mode, BlockReversible | TemporalReversible) or (isinstance(mode, ReversibleMode) and floats)
+    return mode.changes_gradients or rounds
 
 
 def check_all_steps(network: Network, schedule: str) -> None:
@@ -100,6 +119,24 @@ def _check_inverse(layer: Layer) -> None:
         value="reversible",
         remedy=f"give every layer one of the neurons {', '.join(REVERSIBLE)}, or use layer_checkpoint",
     )
+
+
+def _check_level(layer: Layer, mode: BackwardMode) -> None:
+    """Every neuron forgets, or its state can be taken back in time."""
+    why = ""
+    if isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training":
+        why, remedy = "its normalisation takes statistics over all time steps", "use mode: frozen"
+    elif remembers(layer) and not is_level(layer):
+        assert layer.neuron is not None
+        what = f"a {layer.neuron.kind} neuron" if not isinstance(layer.neuron, LifNeuron) else "a neuron with a reset"
+        why, remedy = f"the state of {what} cannot be taken back in time", "lif with reset: none (a level), or leak: 0"
+    if why:
+        raise UnsupportedOperation(
+            f"layer {layer.name!r}: {why}, {mode.kind} goes back one step at a time",
+            where=Where("workload.backward"),
+            value=mode.kind,
+            remedy=f"{remedy}, or use another backward mode",
+        )
 
 
 def _check_steps(layer: Layer, mode: BackwardMode) -> None:

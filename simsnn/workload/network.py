@@ -2,9 +2,10 @@
 
 Where a neuron stands, unless a layer says otherwise: behind every layer that carries a current
 (convolution, linear, normalisation, residual sum), except the last layer of the network, which
-is a readout of mean current, and except where every consumer is itself a normalisation or a
-residual sum (the neuron then stands behind that one). ``neuron: none`` removes it, ``neuron:
-{...}`` puts another one.
+is a readout of mean current, and except where every consumer is itself a normalisation, a
+residual sum or a layer of kind ``neuron`` (the neuron then stands behind that one). ``neuron: none`` removes
+it, ``neuron: {...}`` puts another one. A layer of kind ``neuron`` always has one, a sum marked
+``reversible`` never.
 
 The width of an operand is a property of the edge: spikes are one bit, average pooling of spikes
 gives small integers, residual sums of spikes count; currents, analog inputs and what a reversible node
@@ -21,10 +22,24 @@ from pydantic import Field
 from simsnn.config.quantities import Count, Name, StrictModel
 from simsnn.errors import ConfigError, Where, nearest
 from simsnn.neurons import Neuron
-from simsnn.workload.layers import AnyLayer, Conv1dLayer, Conv2dLayer, GemmLayer, LinearLayer, PoolLayer, Shape
+from simsnn.workload.couplings import check_couplings
+from simsnn.workload.formats import Format as Format
+from simsnn.workload.formats import delivered_format
+from simsnn.workload.layers import (
+    AddLayer,
+    AnyLayer,
+    Conv1dLayer,
+    Conv2dLayer,
+    GemmLayer,
+    LinearLayer,
+    NeuronLayer,
+    Shape,
+)
 from simsnn.workload.operation import ConvGeometry
 
 INPUT = "input"
+CURRENT_TAKERS = ("batch_norm", "add", "neuron")
+"""Kinds of layers that take over a current, and bring the neuron it reaches or pass it on."""
 
 
 class NetworkConfig(StrictModel):
@@ -35,37 +50,6 @@ class NetworkConfig(StrictModel):
     input: tuple[Count, ...] = ()
     neuron: Neuron | None = None
     layers: tuple[AnyLayer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """What the values on an edge are.
-
-    Parameters
-    ----------
-    levels : int
-        Largest integer a value can take: 1 for spikes, more for sums of spikes, 0 for reals.
-    bits : int
-        Bits of one value: ceil(log2(levels + 1)) for integers, the configured width for reals.
-    """
-
-    levels: int
-    bits: int
-
-    @property
-    def binary(self) -> bool:
-        """True for spikes."""
-        return self.levels == 1
-
-    @classmethod
-    def integer(cls, levels: int) -> Format:
-        """Format of integers 0..levels."""
-        return cls(levels, levels.bit_length())
-
-    @classmethod
-    def real(cls, bits: int) -> Format:
-        """Format of real values stored in ``bits``."""
-        return cls(0, bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +98,16 @@ class Layer:
     def has_weights(self) -> bool:
         """True for convolution and linear layers."""
         return self.config.has_weights
+
+    @property
+    def learns(self) -> bool:
+        """True where the layer, or its neurons, have trained parameters."""
+        return self.has_weights or self.kind == "batch_norm" or self.learning_neurons
+
+    @property
+    def learning_neurons(self) -> bool:
+        """True where its neurons learn numbers of their own."""
+        return self.neuron is not None and self.neuron.learned_shape(1) != ()
 
     @property
     def geometry(self) -> ConvGeometry:
@@ -168,20 +162,20 @@ class Network:
         raise ConfigError(f"no layer {name!r}", value=name, allowed=names, nearest=nearest(name, names))
 
     def needs_input_gradient(self, layer: Layer) -> bool:
-        """True when a layer with weights, or a neuron, stands before this one."""
+        """True when a layer with trained parameters stands before this one."""
         return any(self._trainable_before(index) for index in layer.inputs)
 
     def _trainable_before(self, index: int) -> bool:
         if index < 0:
             return False
         layer = self.layers[index]
-        return layer.has_weights or layer.kind == "batch_norm" or any(map(self._trainable_before, layer.inputs))
+        return layer.learns or any(map(self._trainable_before, layer.inputs))
 
 
 def neuron_behind(network: Network, layer: Layer) -> Layer | None:
     """The layer whose neuron a current reaches through normalisations and residual sums; None for a readout."""
     while layer.neuron is None:
-        onward = [network.layers[i] for i in layer.consumers if network.layers[i].kind in ("batch_norm", "add")]
+        onward = [network.layers[i] for i in layer.consumers if network.layers[i].kind in CURRENT_TAKERS]
         if not onward:
             return None
         layer = onward[0]
@@ -203,7 +197,8 @@ def build_network(config: NetworkConfig, input_format: Format, current_bits: int
     Raises
     ------
     ConfigError
-        For an empty network, duplicate or unknown names, or shapes that do not fit.
+        For an empty network, duplicate or unknown names, shapes that do not fit, or a sum marked
+        ``reversible`` that is no coupling.
     """
     if not config.layers:
         raise _error("the network has no layers", "list at least one layer")
@@ -223,7 +218,7 @@ def build_network(config: NetworkConfig, input_format: Format, current_bits: int
     layers = []
     for index, (layer, wires) in enumerate(zip(config.layers, inputs, strict=True)):
         in_formats = tuple(input_format if i < 0 else formats[i] for i in wires)
-        formats.append(_delivered(layer, neurons[index], in_formats, current_bits))
+        formats.append(delivered_format(layer, neurons[index], in_formats, current_bits))
         in_shapes = tuple(source if i < 0 else shapes[i] for i in wires)
         layers.append(
             Layer(
@@ -238,6 +233,7 @@ def build_network(config: NetworkConfig, input_format: Format, current_bits: int
                 consumers[index],
             )
         )
+    check_couplings(tuple(layers))
     return Network(config.name, source, input_format, tuple(layers))
 
 
@@ -305,6 +301,16 @@ def _check_used(config: NetworkConfig, consumers: list[tuple[int, ...]]) -> None
 def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> Neuron | None:
     layer = config.layers[index]
     if layer.neuron == "none":
+        if isinstance(layer, NeuronLayer):
+            raise ConfigError(
+                f"layer {layer.name!r} of kind neuron is nothing without its neuron",
+                where=Where(path=f"network.layers.{index}.neuron"),
+                value="none",
+                remedy="leave the layer out",
+            )
+        return None
+    if isinstance(layer, AddLayer) and layer.reversible:
+        _refuse_on_stream(layer, index)
         return None
     if layer.neuron is not None:
         if not layer.carries_current:
@@ -314,8 +320,8 @@ def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> Ne
                 remedy="put the neuron on the convolution, linear, batch_norm or add layer before it",
             )
         return layer.neuron
-    sums = all(config.layers[i].kind in ("batch_norm", "add") for i in consumers)
-    if not layer.carries_current or not consumers or sums:
+    taken = all(config.layers[i].kind in CURRENT_TAKERS for i in consumers)
+    if not isinstance(layer, NeuronLayer) and (not layer.carries_current or not consumers or taken):
         return None
     if config.neuron is None:
         raise ConfigError(
@@ -326,11 +332,14 @@ def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> Ne
     return config.neuron
 
 
-def _delivered(layer: AnyLayer, neuron: Neuron | None, in_formats: tuple[Format, ...], current_bits: int) -> Format:
-    """Format behind a layer: spikes, what another neuron delivers at the width of currents, or what passes on."""
-    if neuron is None:
-        return _passed_on(layer, in_formats, current_bits)
-    return Format.integer(1) if neuron.binary_output else Format.real(current_bits)
+def _refuse_on_stream(layer: AddLayer, index: int) -> None:
+    """What a neuron has fired gives no stream back."""
+    if layer.neuron is not None:
+        raise ConfigError(
+            f"layer {layer.name!r} is marked reversible and has a neuron: its spikes do not give the stream back",
+            where=Where(path=f"network.layers.{index}.neuron"),
+            remedy="put the neuron on a layer of kind neuron that reads the sum",
+        )
 
 
 def _check_neurons(config: NetworkConfig, neurons: list[Neuron | None], shapes: list[Shape]) -> None:
@@ -346,17 +355,3 @@ def _check_neurons(config: NetworkConfig, neurons: list[Neuron | None], shapes: 
                 value=shape[0],
                 remedy="give the layer one channel more, or another neuron",
             )
-
-
-def _passed_on(layer: AnyLayer, in_formats: tuple[Format, ...], current_bits: int) -> Format:
-    """Format behind a layer without a neuron."""
-    if layer.kind == "add":
-        levels = [f.levels for f in in_formats]
-        return Format.integer(sum(levels)) if all(levels) else Format.real(current_bits)
-    if layer.carries_current or not in_formats:
-        return Format.real(current_bits)
-    first = in_formats[0]
-    if isinstance(layer, PoolLayer) and layer.kind == "avg_pool" and first.levels:
-        rows, columns, _, _ = layer.window()
-        return Format.integer(first.levels * rows * columns)
-    return first

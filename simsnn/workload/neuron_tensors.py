@@ -7,10 +7,19 @@ Source: :mod:`simsnn.workload.backward_modes`. A neuron's states stand once per 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from simsnn.costs import OperandClass
 from simsnn.neurons import Reversible
-from simsnn.workload.backward_modes import LayerCheckpoint, ReversibleMode, TimeCheckpoint, run_bounds
+from simsnn.workload.backward_modes import (
+    BlockReversible,
+    LayerCheckpoint,
+    ReversibleMode,
+    TemporalReversible,
+    TimeCheckpoint,
+    run_bounds,
+)
+from simsnn.workload.couplings import reversible_sequences
 from simsnn.workload.network import Layer
 from simsnn.workload.operation import Operand
 from simsnn.workload.recompute import recomputes
@@ -28,9 +37,23 @@ class NeuronTensors(StepTensors):
             return run_bounds(steps, mode.segment)
         return mode.bounds(steps) if isinstance(mode, ReversibleMode) else (0, steps)
 
+    @cached_property
+    def _branches(self) -> frozenset[int]:
+        """Layers in branches of couplings."""
+        sequences = reversible_sequences(self.network.layers)
+        return frozenset(index for s in sequences for coupling in s.couplings for index in coupling.branch)
+
+    def leaves_nothing(self, layer: Layer) -> bool:
+        """Whether the first forward pass of a layer leaves its backward pass nothing: it runs once more."""
+        mode = self.scope.backward
+        inside = isinstance(mode, BlockReversible) and layer.index in self._branches
+        return inside or isinstance(mode, TemporalReversible)
+
     def kept_by_neuron(self, layer: Layer) -> tuple[Operand, ...]:
         """What the forward pass of a layer's neuron writes for its backward pass, beside the output."""
         mode = self.scope.backward
+        if self.leaves_nothing(layer):
+            return ()
         if isinstance(mode, TimeCheckpoint):
             return (self.states(layer),)
         if isinstance(mode, ReversibleMode):

@@ -1,10 +1,10 @@
-"""Network generators: MLP, VGG, spiking ResNet and the CIFAR net of the H2Learn authors' code.
+"""Network generators: MLP, VGG, spiking and reversible ResNets, the CIFAR net of the H2Learn authors' code.
 
 Each returns the plain document of a network file (what YAML would hold), so that a preset can be
 written out, edited and read back. Widths follow the usual definitions for the ImageNet-style
 families; with inputs smaller than 64 pixels the VGG poolings that would leave less than one pixel
 are dropped and ResNet starts with a 3x3 stem (the usual CIFAR form). Every layer of the spiking
-ResNets puts its neuron behind the residual sum.
+ResNets puts its neuron behind the residual sum; the reversible ones have no neuron on their two streams.
 """
 
 from __future__ import annotations
@@ -32,6 +32,16 @@ _VGG_BLOCKS = {
     16: ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),
 }
 _VGG_HEADS = {5: (1024,), 9: (1024,), 11: (4096, 4096), 16: (4096, 4096)}
+_INTEGRATE_AND_FIRE: Document = {
+    "kind": "lif",
+    "leak": 1.0,
+    "threshold": 1.0,
+    "reset": "hard",
+    "detach_reset": True,
+    "surrogate": {"kind": "arctan", "alpha": 2.0},
+}
+_REV_PAIRS = {11: (1, 1), 21: (1, 1, 1, 1), 37: (1, 2, 3, 2), 109: (2, 4, 16, 4)}
+_REV_WIDTHS = {11: (8, 16)}
 _RESNET_BLOCKS = {18: (2, 2, 2, 2), 19: (3, 3, 2), 34: (3, 4, 6, 3)}
 _RESNET_WIDTHS = {18: (64, 128, 256, 512), 19: (128, 256, 512), 34: (64, 128, 256, 512)}
 
@@ -139,6 +149,92 @@ def _resnet_head(depth: int, shape: tuple[int, ...], large: bool, classes: int) 
     return head
 
 
+def _source(layer: Document, *sources: str) -> Document:
+    return layer | {"inputs": list(sources)}
+
+
+def _ending(name: str, norm: bool) -> str:
+    return f"{name}_bn" if norm else name
+
+
+def _coupled(name: str, streams: tuple[str, str], width: int, norm: bool) -> list[Document]:
+    """One coupling: the first stream plus a branch of two convolutions, a neuron in front of each, on the second."""
+    first = {"name": f"{name}_n", "kind": "neuron", "inputs": [streams[1]]}
+    convolutions = [layer for i in (1, 2) for layer in _with_norm(_conv(f"{name}_conv{i}", width), norm)]
+    total = {"name": f"{name}_add", "kind": "add", "inputs": [streams[0], _ending(f"{name}_conv2", norm)]}
+    return [first, *convolutions, total | {"reversible": True}]
+
+
+def _narrowed(name: str, streams: tuple[str, str], width: int, pool: bool, norm: bool) -> list[Document]:
+    """Both streams through a neuron, pooling and one 1x1 convolution over the channels of both, to two new ones."""
+    layers: list[Document] = []
+    ends = []
+    for half, stream in enumerate(streams, 1):
+        layers.append({"name": f"{name}_n{half}", "kind": "neuron", "inputs": [stream]})
+        if pool:
+            layers.append({"name": f"{name}_pool{half}", "kind": "avg_pool", "kernel": 2})
+        ends.append(layers[-1]["name"])
+    for half in (1, 2):
+        parts = [f"{name}_{half}from{source}" for source in (1, 2)]
+        for part, end in zip(parts, ends, strict=True):
+            layers.append(_source(_conv(part, width, kernel=1, padding=0), end))
+        layers += _with_norm({"name": f"{name}_{half}", "kind": "add", "inputs": parts}, norm)
+    return layers
+
+
+def rev_resnet(depth: int) -> Generator:
+    """Reversible spiking ResNet (RevSNN, arXiv 2312.07922) of 11 (small, for trials), 21, 37 or 109 layers.
+
+    Two streams of half the channels; a pair of blocks is y1 = x1 + F(x2), y2 = x2 + G(y1) with F and G twice
+    (integrate-and-fire, 3x3 convolution, normalisation). Layers are counted as in the paper: the stem, four
+    convolutions a pair, one between stages, the classifier. Where a convolution spans both streams it is cut into one
+    per pair of halves here, with the same weights and products, since no layer joins or splits channels.
+    """
+
+    def generate(shape: tuple[int, ...], classes: int, norm: bool) -> Document:
+        pairs, widths = _REV_PAIRS[depth], _REV_WIDTHS.get(depth, (64, 128, 256, 448))
+        layers, streams = _rev_stem(shape, widths[0], norm)
+        size = min(shape[1:]) // (4 if min(shape[1:]) >= 64 else 1)
+        for stage, (count, width) in enumerate(zip(pairs, widths, strict=True), 1):
+            if stage > 1:
+                layers += _narrowed(f"d{stage}", streams, width, size >= 2, norm)
+                streams = (_ending(f"d{stage}_1", norm), _ending(f"d{stage}_2", norm))
+                size = max(1, size // 2)
+            for pair in range(1, count + 1):
+                layers += _coupled(f"s{stage}p{pair}f", streams, width, norm)
+                streams = (f"s{stage}p{pair}f_add", streams[1])
+                layers += _coupled(f"s{stage}p{pair}g", streams[::-1], width, norm)
+                streams = (streams[0], f"s{stage}p{pair}g_add")
+        layers += _rev_head(streams, size, classes)
+        return _document(f"rev_resnet{depth}", shape, layers) | {"neuron": dict(_INTEGRATE_AND_FIRE)}
+
+    return generate
+
+
+def _rev_stem(shape: tuple[int, ...], width: int, norm: bool) -> tuple[list[Document], tuple[str, str]]:
+    """Two convolutions of the input, each one stream; a large input is narrowed as in the other ResNets."""
+    large, layers, streams = min(shape[1:]) >= 64, list[Document](), []
+    for half in (1, 2):
+        stem = _conv(f"stem{half}", width, kernel=7, stride=2, padding=3) if large else _conv(f"stem{half}", width)
+        layers += _with_norm(_source(stem, "input"), norm)
+        if large:
+            layers[-1]["neuron"] = "none"
+            layers.append({"name": f"stem{half}_pool", "kind": "max_pool", "kernel": 2})
+        streams.append(layers[-1]["name"])
+    return layers, (streams[0], streams[1])
+
+
+def _rev_head(streams: tuple[str, str], pixels: int, classes: int) -> list[Document]:
+    """Neuron and mean over the pixels of each stream, one classifier over both."""
+    layers: list[Document] = []
+    for half, stream in enumerate(streams, 1):
+        layers.append({"name": f"head{half}_n", "kind": "neuron", "inputs": [stream]})
+        layers.append({"name": f"head{half}_pool", "kind": "avg_pool", "kernel": pixels})
+        layers.append({"name": f"head{half}_flat", "kind": "flatten"})
+        layers.append({"name": f"fc{half}", "kind": "linear", "features": classes})
+    return [*layers, {"name": "fc", "kind": "add", "inputs": ["fc1", "fc2"]}]
+
+
 def cifar_net(shape: tuple[int, ...], classes: int, norm: bool) -> Document:
     """The CIFAR net of the H2Learn authors' code: 128 128 128/s2 256 256 256/s2 512 512 512/s2, FC 1024-512-classes."""
     layers: list[Document] = []
@@ -159,3 +255,5 @@ for _depth in _VGG_BLOCKS:
 for _depth in _RESNET_BLOCKS:
     GENERATORS.add(f"resnet{_depth}", resnet(_depth))
 GENERATORS.add("cifar_net", cifar_net)
+for _depth in _REV_PAIRS:
+    GENERATORS.add(f"rev_resnet{_depth}", rev_resnet(_depth))

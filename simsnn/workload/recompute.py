@@ -18,7 +18,14 @@ from dataclasses import replace
 
 from simsnn.costs import OperationCounts
 from simsnn.neurons import Reversible
-from simsnn.workload.backward_modes import BackwardMode, LayerCheckpoint, ReversibleMode, TimeCheckpoint
+from simsnn.workload.backward_modes import (
+    BackwardMode,
+    BlockReversible,
+    LayerCheckpoint,
+    ReversibleMode,
+    TemporalReversible,
+    TimeCheckpoint,
+)
 from simsnn.workload.layers import BatchNormLayer
 from simsnn.workload.network import Layer, Network
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, TaskPart
@@ -38,6 +45,8 @@ def repeats_products(network: Network, mode: BackwardMode) -> bool:
     neurons = [layer.neuron for layer in network.layers if layer.neuron is not None]
     if isinstance(mode, ReversibleMode):
         return any(isinstance(neuron, Reversible) and neuron.needs_current for neuron in neurons)
+    if isinstance(mode, BlockReversible | TemporalReversible):
+        return True
     return isinstance(mode, LayerCheckpoint) or (isinstance(mode, TimeCheckpoint) and mode.currents == "recompute")
 
 
@@ -75,6 +84,8 @@ class RecomputedCurrents(StepTensors):
         if layer.has_weights:
             product = self.product_again(layer)
             return [product], product.output
+        if layer.kind == "neuron":
+            return self._source_again(layer, layer.inputs[0])
         operations: list[Operation] = []
         sources: list[Operand] = []
         for index in layer.inputs:

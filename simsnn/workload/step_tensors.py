@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simsnn.costs import OperandClass, OperationCounts
-from simsnn.workload.backward_modes import BackwardMode, Bptt, Ottt
+from simsnn.workload.backward_modes import BackwardMode, Bptt, Ottt, TemporalReversible
 from simsnn.workload.encoding import Encoding
+from simsnn.workload.levels import is_level
 from simsnn.workload.mode_checks import trace_leak
 from simsnn.workload.network import INPUT, Format, Layer, Network
 from simsnn.workload.operation import Extent, Operand, Pass, TaskPart, VectorOperation
@@ -187,6 +188,8 @@ class StepTensors:
 
     def current(self, layer: Layer) -> Operand:
         """Neuron input, or the value of a layer without neuron, at partial-sum width."""
+        if layer.kind == "neuron":
+            return self.edge(layer.inputs[0])
         if layer.kind == "add" and layer.neuron is None and layer.out_format.levels:
             return self.value(f"{layer.name}.output", layer.out_elements, layer.out_format)
         return self.tensor(f"{layer.name}.current", OperandClass.CURRENTS, layer.out_elements, self.widths.partial_sum)
@@ -281,7 +284,8 @@ class StepTensors:
     def state(self, layer: Layer, kind: str) -> tuple[Operand, ...]:
         """What the neuron keeps (``state``) or carries back (``carry``) from one time step's operation to the next."""
         assert layer.neuron is not None
-        if self.step is None:
+        forgets = isinstance(self.scope.backward, TemporalReversible) and not is_level(layer)
+        if self.step is None or forgets:
             return ()
         forward, elements = kind == "state", layer.out_elements * self.scope.batch
         role = OperandClass.MEMBRANE if forward else OperandClass.GRADIENTS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simsnn.workload.layers import MaxPoolLayer
-from simsnn.workload.network import INPUT, Layer, Network
+from simsnn.workload.network import INPUT, Layer, Network, neuron_behind
 from simsnn.workload.output_sparsity import output_sparsity_refusal
 
 Window = tuple[int, int, int, int]
@@ -61,7 +61,7 @@ def layer_shapes(network: Network) -> tuple[LayerShape, ...]:
 
 def _shape(network: Network, layer: Layer) -> LayerShape:
     form, index, pools = layer.in_formats[0], layer.inputs[0], list[Window]()
-    stage = _stage(network, layer)
+    stage = neuron_behind(network, layer)
     # reach the layer that fires; what lies between only moves spikes if the operand is binary
     while index >= 0 and network.layers[index].neuron is None and form.binary:
         config = network.layers[index].config
@@ -80,13 +80,3 @@ def _shape(network: Network, layer: Layer) -> LayerShape:
         tuple(pools),
         not output_sparsity_refusal(network, layer.inputs[0]),
     )
-
-
-def _stage(network: Network, layer: Layer) -> Layer | None:
-    """The layer whose neuron a current reaches through normalisations and residual sums; None for a readout."""
-    while layer.neuron is None:
-        onward = [network.layers[i] for i in layer.consumers if network.layers[i].kind in ("batch_norm", "add")]
-        if not onward:
-            return None
-        layer = onward[0]
-    return layer

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simsnn.errors import UnsupportedOperation, Where
-from simsnn.workload.backward_modes import Bptt, Ottt, Sltt
+from simsnn.workload.backward_modes import BlockReversible, Bptt, Ottt, Sltt, TemporalReversible
 from simsnn.workload.backward_pass import BackwardPass
 from simsnn.workload.forward_pass import ForwardPass
 from simsnn.workload.mode_checks import check_all_steps, check_mode, check_scans
@@ -53,12 +53,12 @@ def step_by_step(
     mode = scope.backward
     if scope.training:
         check_mode(network, mode)
-    if not isinstance(mode, Bptt | Sltt | Ottt):
+    if not isinstance(mode, Bptt | Sltt | Ottt | TemporalReversible):
         raise UnsupportedOperation(
             f"step_by_step: {mode.kind} makes things again, which cannot be done step by step",
             where=Where("workload.backward"),
             value=mode.kind,
-            allowed=("bptt", "sltt", "ottt"),
+            allowed=("bptt", "sltt", "ottt", "temporal_reversible"),
             remedy="use schedule.kind layer_by_layer or engine_pipeline",
         )
     if mode.online:
@@ -157,9 +157,18 @@ def micro_batches(
     Raises
     ------
     UnsupportedOperation
-        For training-mode normalisation over more than one micro-batch; names ``schedule``.
+        For training-mode normalisation over more than one micro-batch; names ``schedule``. For
+        ``block_reversible``: a branch is made again as a whole, which no task of a single layer is.
     """
     _check(network, scope, schedule)
+    if isinstance(scope.backward, BlockReversible):
+        raise UnsupportedOperation(
+            f"{schedule} runs the passes of every layer as tasks of their own, {scope.backward.kind} makes the layers"
+            " of a branch again together",
+            where=Where("workload.backward"),
+            value=scope.backward.kind,
+            remedy="use schedule.kind layer_by_layer or engine_pipeline, or another backward mode",
+        )
     scopes = scope.groups(samples)
     if len(scopes) > 1:
         span = f"the batch, {schedule} has {samples} of its {scope.batch} samples at a time"
@@ -210,7 +219,7 @@ def _check(network: Network, scope: StepScope, schedule: str) -> None:
     check_scans(network, scope.parallel)
     if scope.training:
         check_mode(network, scope.backward)
-    if scope.backward.online:
+    if scope.backward.one_step_at_a_time:
         raise UnsupportedOperation(
             f"{schedule} runs all time steps of a layer together, {scope.backward.kind} one after another",
             where=Where("workload.backward"),

@@ -74,7 +74,7 @@ def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: boo
     done = [run.step(t, labels, loss, keep) for t in range(step.model.timesteps)]
     losses, tapes, gradients = zip(*done, strict=True)
     readout = np.concatenate([tape[-1].output for tape in tapes])
-    found = Gradients(run.vector, _joined_gradients(gradients) if keep else gradients[0].layers)
+    found = Gradients(run.vector, joined_gradients(gradients) if keep else gradients[0].layers)
     moments = tuple(tape.normalised for tape in tapes[-1])
     return OnlineStep(float(np.mean(losses)), readout, found, run.kept, moments)
 
@@ -136,7 +136,8 @@ class _Online:
         return tuple(found)
 
 
-def _joined_gradients(parts: tuple[Gradients, ...]) -> tuple[LayerGradient | None, ...]:
+def joined_gradients(parts: tuple[Gradients, ...]) -> tuple[LayerGradient | None, ...]:
+    """Gradients at every layer of time steps in their order, as those of the whole sequence."""
     found: list[LayerGradient | None] = []
     for entries in zip(*(part.layers for part in parts), strict=True):
         steps = [entry for entry in entries if entry is not None]

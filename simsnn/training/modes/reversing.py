@@ -45,7 +45,7 @@ class Reversed(KeptOutputs):
     @property
     def kept(self) -> Kept:
         """Inputs of layers with weights, what neurons delivered, states, side bits."""
-        tensors = stored_values(self.step, self.tapes, neurons=True)
+        tensors = stored_values(self.step, neurons=True)
         for index, states in self.states.items():
             name, side = self.step.model.network.layers[index].name, self.sides[index].size
             tensors.append(KeptTensor(name, OperandClass.MEMBRANE, sum(state.size for state in states)))

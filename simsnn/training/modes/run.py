@@ -13,15 +13,26 @@ from simsnn.training.backpropagation import backpropagate, over_time
 from simsnn.training.kept import Kept
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model, State
+from simsnn.training.modes.block_reversing import BlockReversed
 from simsnn.training.modes.layer_checkpoint import LayerCheckpointed
 from simsnn.training.modes.online import online_step
 from simsnn.training.modes.reversing import Reversed
 from simsnn.training.modes.step import ForwardRun, StepInputs
 from simsnn.training.modes.store_all import StoreAll
+from simsnn.training.modes.temporal_reversing import temporal_step
 from simsnn.training.modes.time_checkpoint import TimeCheckpointed
 from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, Gradients
-from simsnn.workload.backward_modes import BackwardMode, LayerCheckpoint, Ottt, ReversibleMode, Sltt, TimeCheckpoint
+from simsnn.workload.backward_modes import (
+    BackwardMode,
+    BlockReversible,
+    LayerCheckpoint,
+    Ottt,
+    ReversibleMode,
+    Sltt,
+    TemporalReversible,
+    TimeCheckpoint,
+)
 from simsnn.workload.mode_checks import check_mode
 
 
@@ -42,7 +53,8 @@ class ModeStep:
     moments : tuple of Normalised or None, per layer
         States of normalisations with batch statistics.
     leftover : float or None
-        What the inverse left before the first step, where it should be zero; None where nothing was inverted.
+        What the inverse left before the first step, where it should be zero, or how far streams were given back
+        from what they had been; None where nothing was inverted.
     """
 
     loss: float
@@ -97,12 +109,15 @@ def mode_step(
     if isinstance(mode, Sltt | Ottt):
         online = online_step(step, labels, loss, traces=isinstance(mode, Ottt), keep=keep)
         return ModeStep(online.loss, _mean(online.readout), online.gradients, online.kept, online.moments)
+    parameters = step.parameters if backward_parameters is None else model.rounded(backward_parameters)
+    if isinstance(mode, TemporalReversible):
+        back = temporal_step(step, labels, loss, parameters, keep=keep)
+        return ModeStep(back.loss, _mean(back.readout), back.gradients, back.kept, back.moments, back.leftover)
     run = forward_run(step, mode)
     value, d_logits = loss_function(loss)(_mean(run.readout), labels)
     towards = over_time(d_logits, model.timesteps)
-    parameters = step.parameters if backward_parameters is None else model.rounded(backward_parameters)
     gradients = backpropagate(model, parameters, run, towards, keep=keep)
-    leftover = run.leftover if isinstance(run, Reversed) else None
+    leftover = run.leftover if isinstance(run, Reversed | BlockReversed) else None
     return ModeStep(value, _mean(run.readout), gradients, run.kept, run.moments, leftover)
 
 
@@ -114,6 +129,8 @@ def forward_run(step: StepInputs, mode: BackwardMode) -> ForwardRun:
         return TimeCheckpointed(step, mode)
     if isinstance(mode, ReversibleMode):
         return Reversed(step, mode)
+    if isinstance(mode, BlockReversible):
+        return BlockReversed(step, mode)
     return StoreAll(step)
 
 

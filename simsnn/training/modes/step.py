@@ -12,6 +12,7 @@ from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.model import Model, Statistics
 from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, LayerTape
+from simsnn.workload.layers import BatchNormLayer
 from simsnn.workload.network import Layer
 
 
@@ -97,18 +98,52 @@ class KeptOutputs:
 
 def delivered(layer: Layer, elements: int) -> KeptTensor:
     """What a layer delivers, kept."""
-    binary = layer.out_format.binary
-    return KeptTensor(layer.name, OperandClass.SPIKES if binary else OperandClass.INPUTS, elements, binary)
+    binary, role = layer.out_format.binary, OperandClass.INPUTS
+    if layer.neuron is None and layer.config.carries_current and not layer.out_format.levels:
+        role = OperandClass.CURRENTS
+    return KeptTensor(layer.name, OperandClass.SPIKES if binary else role, elements, binary)
 
 
-def stored_values(step: StepInputs, tapes: Iterable[LayerTape], *, neurons: bool) -> list[KeptTensor]:
-    """What layers with weights read, for the weight gradients, and where asked for what ``neurons`` delivered, once."""
-    network, sizes = step.model.network, [tape.output.size for tape in tapes]
-    inputs = {_behind_flatten(network.layers, layer.inputs[0]) for layer in network.weight_layers}
-    outputs = {layer.index for layer in network.layers if neurons and layer.neuron is not None}
-    read = sorted(inputs | outputs)
+def stored_values(
+    step: StepInputs, *, neurons: bool, layers: tuple[Layer, ...] | None = None, also: Iterable[int] = ()
+) -> list[KeptTensor]:
+    """What layers with weights and normalisations with batch statistics read, once each.
+
+    Parameters
+    ----------
+    step : StepInputs
+        The step.
+    neurons : bool
+        What neurons delivered as well.
+    layers : tuple of Layer or None
+        Whose; those of the whole network without.
+    also : iterable of int
+        Layers whose output is kept in any case.
+    """
+    network, slots = step.model.network, step.x.shape[0] * step.x.shape[1]
+    chosen = network.layers if layers is None else layers
+    readers = [layer for layer in chosen if layer.has_weights or _takes_statistics(layer)]
+    inputs = {_behind_flatten(network.layers, layer.inputs[0]) for layer in readers}
+    outputs = {layer.index for layer in chosen if neurons and layer.neuron is not None}
+    read = sorted(inputs | outputs | set(also))
     first = [KeptTensor("input", OperandClass.INPUTS, step.x.size)] if read[0] < 0 else []
-    return [*first, *(delivered(network.layers[index], sizes[index]) for index in read if index >= 0)]
+    kept = [network.layers[index] for index in read if index >= 0]
+    return [*first, *(delivered(layer, layer.out_elements * slots) for layer in kept)]
+
+
+def stored_potentials(layers: Iterable[Layer], slots: int) -> list[KeptTensor]:
+    """Potentials of neurons, or one mask bit of each where that is all their backward pass needs."""
+    found = []
+    for layer in layers:
+        if layer.neuron is not None:
+            masks = layer.neuron.stashes_mask_only
+            role = OperandClass.MASKS if masks else OperandClass.MEMBRANE
+            found.append(KeptTensor(layer.name, role, layer.out_elements * slots, masks))
+    return found
+
+
+def _takes_statistics(layer: Layer) -> bool:
+    return isinstance(layer.config, BatchNormLayer) and layer.config.mode == "training"
 
 
 def _behind_flatten(layers: tuple[Layer, ...], index: int) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from simsnn.costs import OperandClass
 from simsnn.training.backpropagation import StoredTapes
-from simsnn.training.kept import Kept, KeptTensor
-from simsnn.training.modes.step import StepInputs, stored_values
+from simsnn.training.kept import Kept
+from simsnn.training.modes.step import StepInputs, stored_potentials, stored_values
 from simsnn.training.normalisation import Normalised
 from simsnn.training.tape import Array, LayerTape
 
@@ -33,11 +32,6 @@ class StoreAll(StoredTapes):
 
     @property
     def kept(self) -> Kept:
-        """Inputs of layers with weights, what neurons delivered, and potentials, or one mask bit of each."""
-        tensors = stored_values(self.step, self.all, neurons=True)
-        for layer, tape in zip(self.model.network.layers, self.all, strict=True):
-            if layer.neuron is not None and tape.v is not None:
-                masks = layer.neuron.stashes_mask_only
-                role = OperandClass.MASKS if masks else OperandClass.MEMBRANE
-                tensors.append(KeptTensor(layer.name, role, tape.v.size, masks))
-        return Kept(tuple(tensors))
+        """Inputs of layers with weights and of normalisations, what neurons delivered, and potentials or mask bits."""
+        layers, slots = self.step.model.network.layers, self.step.x.shape[0] * self.step.x.shape[1]
+        return Kept((*stored_values(self.step, neurons=True), *stored_potentials(layers, slots)))

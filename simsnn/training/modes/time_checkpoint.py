@@ -38,7 +38,7 @@ class TimeCheckpointed(KeptOutputs):
     @property
     def kept(self) -> Kept:
         """Inputs, states at the starts of runs, currents where they are kept."""
-        tensors = stored_values(self.step, self.tapes, neurons=False)
+        tensors = stored_values(self.step, neurons=False)
         for index, states in self.states.items():
             layer, current = self.step.model.network.layers[index], self.tapes[index].current.size
             tensors.append(KeptTensor(layer.name, OperandClass.MEMBRANE, sum(state.size for state in states)))
