@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.bench_advance import advance_uncontended
 from benchmarks.bench_closed_form import closed_form_vgg16
+from benchmarks.bench_combined import combined_grid
 from benchmarks.bench_counting import dual_sparse_counting, lut_counting
 from benchmarks.bench_engine_twins import reference_dual_sparse, reference_lut
 from benchmarks.bench_epoch import epoch_steady
@@ -54,4 +55,5 @@ BENCHMARKS: dict[str, Benchmark] = {
     "packets_uncontended": packets_uncontended,
     "psu_forward_backward": psu_forward_backward,
     "learned_units": learned_units,
+    "combined_grid": combined_grid,
 }
