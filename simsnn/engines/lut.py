@@ -71,7 +71,8 @@ class LutEngine:
         left = operation.left
         return Refusal(
             f"a LUT is addressed by bits, {left.tensor} has elements of {left.bits} bit",
-            "use encoding: poisson or events, max_pool instead of avg_pool, or map this layer to a systolic array",
+            "use spikes (encoding: poisson or events, max_pool instead of avg_pool, a neuron that delivers them),"
+            " or map this layer to a systolic array",
         )
 
     def _room(self, operation: GemmOperation) -> Refusal | None:
