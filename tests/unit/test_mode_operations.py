@@ -12,11 +12,13 @@ from simsnn.errors import UnsupportedOperation
 from simsnn.mapping.mapped import reads, writes
 from simsnn.workload.backward_modes import (
     BackwardMode,
+    BlockReversible,
     Bptt,
     LayerCheckpoint,
     Ottt,
     ReversibleMode,
     Sltt,
+    TemporalReversible,
     TimeCheckpoint,
 )
 from simsnn.workload.encoding import Encoding
@@ -24,6 +26,7 @@ from simsnn.workload.network import Network
 from simsnn.workload.operation import GemmOperation, Operand, Operation, Pass, TaskPart, VectorOperation
 from simsnn.workload.step_tensors import StepScope, UpdateRule, Widths
 from simsnn.workload.training_step import layer_by_layer, micro_batches, step_by_step
+from tests.reversible_networks import coupled, levels
 from tests.unit.test_backward_modes import NEURONS, NODE, PLAIN, RESIDUAL, B, T, _integer_neuron, network_of, step_in
 
 ALL = frozenset({Pass.F, Pass.B, Pass.W, Pass.U})
@@ -51,20 +54,24 @@ ONLINE = [Sltt(kind="sltt"), Ottt(kind="ottt")]
 
 def operations(network: Network, mode: BackwardMode) -> tuple[Operation, ...]:
     scope = StepScope(T, B, ALL, Encoding.SEQUENCE, backward=mode)
-    build = step_by_step if mode.online else layer_by_layer
+    build = step_by_step if mode.one_step_at_a_time else layer_by_layer
     return build(network, scope, WIDTHS, RULE)
 
 
 def _outside(name: str) -> bool:
     """Tensors that lie in memory before a step: inputs, parameters, optimizer state, the empty state of neurons."""
-    return name.split("@")[0] in ("input",) or name.endswith((".weights", ".scale", ".optimizer", ".state"))
+    empty = (".state", ".carry")
+    return name.split("@")[0] in ("input",) or name.endswith((".weights", ".scale", ".optimizer", *empty))
 
 
 def _check_order(found: tuple[Operation, ...]) -> None:
     written: set[str] = set()
+    ever = {operand.tensor for operation in found for operand in writes(operation)}
     for operation in found:
         for operand in reads(operation):
-            assert operand.tensor in written or _outside(operand.tensor), (operation.layer, operation.pass_, operand)
+            stored = operand.tensor.endswith(".moments") and operand.tensor not in ever  # of a frozen normalisation
+            known = operand.tensor in written or _outside(operand.tensor) or stored
+            assert known, (operation.layer, operation.pass_, operand)
         written |= {operand.tensor for operand in writes(operation)}
 
 
@@ -146,25 +153,99 @@ def _kept(found: tuple[Operation, ...]) -> dict[OperandClass, int]:
     for op in found:
         if op.pass_ in (Pass.B, Pass.W, Pass.I, Pass.R) and op.part is not TaskPart.LOSS:
             later |= {
-                o.tensor: written_in.get(o.tensor, o) for o in reads(op) if o.tensor in forward or o.tensor == "input"
+                o.tensor: written_in.get(o.tensor, o)
+                for o in reads(op)
+                if o.tensor in forward or o.tensor.split("@")[0] == "input"
             }
     for operand in later.values():
+        if operand.role is OperandClass.WEIGHTS:  # moments of normalisations: two numbers a channel
+            continue
         words = operand.bits // WIDTHS.membrane if operand.tensor.endswith(".states") else 1
         states[operand.role] += operand.elements * words
     return dict(states)
 
 
 @pytest.mark.parametrize(("mode", "neuron"), CASES, ids=IDS)
-def test_the_simulated_step_keeps_what_the_real_one_kept(mode: BackwardMode, neuron: dict[str, Any]) -> None:
+@pytest.mark.parametrize("layers", [PLAIN, RESIDUAL], ids=["plain", "residual"])
+def test_the_simulated_step_keeps_what_the_real_one_kept(
+    mode: BackwardMode, neuron: dict[str, Any], layers: list[dict[str, Any]]
+) -> None:
     """Element for element: hardware operands against arrays that lay between forward and backward."""
-    network = network_of(PLAIN, neuron)
+    network = network_of(layers, neuron)
     real = step_in(network, mode).kept
     want = {role: real.elements(role) for role in OperandClass if real.elements(role)}
     got = _kept(operations(network, mode))
-    if not (isinstance(mode, LayerCheckpoint) and mode.every != 1):
+    if layers is RESIDUAL and mode == LayerCheckpoint():
+        assert got.pop(OperandClass.CURRENTS) == 2 * 256 * T * B  # in front of normalisations
+    if layers is PLAIN and not (isinstance(mode, LayerCheckpoint) and mode.every != 1):
         # pooling masks: kept by the hardware as routes, one bit per input; by the real step as window winners
         assert got.pop(OperandClass.MASKS) == 256 * T * B
     assert got == want
+
+
+BLOCKS: list[BackwardMode] = [
+    BlockReversible(kind="block_reversible"),
+    BlockReversible(kind="block_reversible", form="separate"),
+]
+
+
+@pytest.mark.parametrize("norm", ["none", "training", "frozen"])
+@pytest.mark.parametrize("mode", [Bptt(), *BLOCKS], ids=str)
+def test_blocks_keep_what_real_ones_kept(mode: BackwardMode, norm: str) -> None:
+    network = coupled(norm=norm)
+    found = operations(network, mode)
+    _check_order(found)
+    real = step_in(network, mode).kept
+    assert _kept(found) == {role: real.elements(role) for role in OperandClass if real.elements(role)}
+
+
+@pytest.mark.parametrize("norm", ["none", "training", "frozen"])
+@pytest.mark.parametrize(("mode", "passes"), list(zip([Bptt(), *BLOCKS], [3, 4, 5], strict=True)), ids=str)
+def test_synapse_passes_of_blocks(mode: BackwardMode, passes: int, norm: str) -> None:
+    """Inside a branch R once (fused) or twice (separate); outside F, B and W, or F and W on the network's input."""
+    network = coupled(norm=norm)
+    found = operations(network, mode)
+    for layer in network.weight_layers:
+        inside = layer.name.startswith(("f", "g"))
+        assert sum(_passes(found, layer.name).values()) == (passes if inside else 2 if layer.inputs == (-1,) else 3)
+    inverses = [op for op in found if op.pass_ is Pass.I]
+    assert [op.layer for op in inverses] == ([] if passes == 3 else ["g2_add", "f2_add", "g1_add", "f1_add"])
+    assert all(isinstance(op, VectorOperation) and op.part is TaskPart.RESIDUAL for op in inverses)
+    assert all(op.counts == OperationCounts(add=1) for op in inverses if isinstance(op, VectorOperation))
+
+
+@pytest.mark.parametrize("mode", BLOCKS, ids=str)
+def test_statistics_inside_blocks_are_taken_again(mode: BackwardMode) -> None:
+    found = operations(coupled(norm="training"), mode)
+    statistics = Counter(op.layer for op in found if op.part is TaskPart.STATISTICS and op.pass_ in (Pass.F, Pass.R))
+    assert statistics["f1_conv_bn"] == (2 if mode == BLOCKS[0] else 3)
+    assert statistics["x1_bn"] == 1
+    outside = [op.layer for op in found if op.pass_ is Pass.R and not op.layer.startswith(("f", "g"))]
+    assert not outside
+
+
+def test_levels_keep_inputs_and_one_state_however_long_the_sequence() -> None:
+    """c2 has 96 neurons that remember, l1 has 8; c1 and c3 forget."""
+    network, mode = levels(), TemporalReversible(kind="temporal_reversible")
+    found = operations(network, mode)
+    _check_order(found)
+    real = step_in(network, mode).kept
+    assert _kept(found) == {role: real.elements(role) for role in OperandClass if real.elements(role)}
+    assert _kept(found) == {OperandClass.INPUTS: 128 * T * B, OperandClass.MEMBRANE: (96 + 8) * B}
+
+
+def test_a_step_is_taken_back_layer_by_layer() -> None:
+    found = operations(levels(), TemporalReversible(kind="temporal_reversible"))
+    assert [sum(_passes(found, name).values()) for name in ("c1", "c2", "c3", "l1", "out")] == [3, 4, 4, 4, 3]
+    order = [op.extent.steps[0] for op in found if op.extent is not None]
+    assert order == [*sorted(order[: order.index(T - 1)]), *sorted(order[order.index(T - 1) :], reverse=True)]
+    inverses = [op for op in found if op.pass_ is Pass.I]
+    assert [op.layer for op in inverses] == ["c2", "l1"] * T
+    per_step = [op.counts for op in inverses[:2] if isinstance(op, VectorOperation)]
+    assert per_step == [OperationCounts(add=1, multiply=1, compare=1), OperationCounts(add=1, compare=1)]
+    back = [op for op in found if op.pass_ in (Pass.B, Pass.W) and op.part is not TaskPart.LOSS]
+    first_made = {o.tensor for op in found if op.pass_ is Pass.F for o in writes(op)}
+    assert not [o for op in back for o in reads(op) if o.tensor in first_made]
 
 
 def test_pipelines_make_things_again_per_micro_batch() -> None:
