@@ -224,6 +224,7 @@ def _part(experiment: ExperimentConfig, network: Network, group: int, numbers: T
     scope, widths = step_scope(experiment, frozenset(PASSES)), step_widths(experiment)
     kind = experiment.schedule.kind
     operations = micro_batches(network, scope, widths, update_rule(experiment), numbers.samples, kind)
+    numbers.check_repeats(operations, experiment.workload.mode.kind)
     for operation in operations:
         check_size(operation)
     with inside_group(experiment, group):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simsnn.errors import UnsupportedOperation, Where
+from simsnn.mapping.mapped import reads, writes
 from simsnn.workload.network import Network
 from simsnn.workload.operation import Operation, Pass
 from simsnn.workload.weight_groups import weight_groups
@@ -49,7 +51,7 @@ class TaskNumbers:
         return len(PASSES) * len(self.names)
 
     def number(self, layer: int, pass_: Pass) -> int:
-        """Number of a task; pass R is part of B."""
+        """Number of a task; passes I and R are part of B."""
         if pass_ is Pass.F:
             return layer
         return len(self.names) + 3 * (len(self.names) - 1 - layer) + {Pass.W: 1, Pass.U: 2}.get(pass_, 0)
@@ -65,6 +67,37 @@ class TaskNumbers:
     def task_of(self, operation: Operation) -> int:
         """Task that an operation belongs to; encoding belongs to the first layer."""
         return self.number(self.owner.get(operation.layer, 0), operation.pass_)
+
+    def check_repeats(self, operations: tuple[Operation, ...], mode: str) -> None:
+        """Refuse what is made again in the task of one layer and read in that of another which runs before it.
+
+        Parameters
+        ----------
+        operations : tuple of Operation
+            An iteration, in program order.
+        mode : str
+            Backward mode, for the message.
+
+        Raises
+        ------
+        UnsupportedOperation
+            Naming both layers.
+        """
+        made: dict[str, Operation] = {}
+        for operation in operations:
+            for operand in reads(operation):
+                maker = made.get(operand.tensor)
+                if maker is not None and self.task_of(maker) > self.task_of(operation):
+                    raise UnsupportedOperation(
+                        f"{mode}: what layer {maker.layer!r} makes again is read in the backward pass of layer"
+                        f" {operation.layer!r}, whose task in a pipeline runs before that of {maker.layer!r}",
+                        where=Where("workload.backward"),
+                        value=mode,
+                        remedy="use segments of one layer (every: 1) and no sums in front of neurons that are made"
+                        " again, or a schedule of one machine such as layer_by_layer",
+                    )
+            if operation.pass_ in (Pass.I, Pass.R):
+                made |= {operand.tensor: operation for operand in writes(operation)}
 
     def micro_batch_of(self, operation: Operation) -> int:
         """Micro-batch that an operation covers; 0 for work on weights alone."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from simsnn.api import load
+from simsnn.errors import UnsupportedOperation
 from simsnn.mapping.step_tasks import TaskNumbers
 from simsnn.pipeline_preparation import prepare_pipeline
 from simsnn.schedule.periodic import NoLinks
@@ -33,3 +37,17 @@ def test_a_normalisation_goes_with_the_layer_that_it_reads_wherever_it_stands_in
         assert tasks == {numbers.number(1, pass_)}
     for program in prepared.programs:
         check_program(prepared.step, program, (), NoLinks())
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_what_is_made_again_for_another_layer_is_refused(every: int) -> None:
+    """Segments of two layers: the first one's products would be needed before its own task runs."""
+    mode = (f"workload.backward={{kind: layer_checkpoint, every: {every}}}", "activity=null")
+    experiment, _ = load("combined_systolic_x4", mode)
+    if every == 1:
+        assert prepare_pipeline(experiment).step.tasks
+        return
+    with pytest.raises(
+        UnsupportedOperation, match="what layer 'pool3' makes again is read in the backward pass of layer 'fc1'"
+    ):
+        prepare_pipeline(experiment)
