@@ -327,7 +327,8 @@ def _neuron(config: NetworkConfig, index: int, consumers: tuple[int, ...]) -> Ne
         raise ConfigError(
             f"layer {layer.name!r} needs a neuron and the network names none",
             where=Where(path="network.neuron"),
-            remedy="add neuron: {kind: lif, ...} to the network, or neuron: none to the layer",
+            remedy="add neuron: {kind: lif, ...} to the network, or"
+            f" {'one' if isinstance(layer, NeuronLayer) else 'neuron: none'} to the layer",
         )
     return config.neuron
 

@@ -5,7 +5,8 @@ The surrogate mask and the gradient masks of a layer threshold one field at thei
 so the sparser is a subset of the denser; with a density after the time carry, the field is carried
 back in time for that point and those behind it. A layer reads the very spikes of the stage that it is
 wired to. Behind max pooling it reads a field of its own at the plain rate; with fitted statistics
-(``layers``) the stage's spikes are really pooled, and its mask is routed to the winners.
+(``layers``) the stage's spikes are really pooled, and its mask is routed to the winners. Neurons that no layer
+with weights has as its stage (further readers of a value that several neurons read) have a field of their own.
 
 Assumptions: one rate for all channels and steps; samples are independent; spikes, masks and
 gradients of one layer are independent of one another but for the nesting, and of other layers but
@@ -125,6 +126,8 @@ class _Generator:
     seed: int
     stages: dict[str, LayerActivity] = field(default_factory=dict)
     """The first layer of every stage: its other layers share spikes and masks with it."""
+    others: dict[tuple[str, tuple[int, int, int]], tuple[SpikeTensor, SpikeTensor]] = field(default_factory=dict)
+    """Spikes and masks of sources that are no stage, in the shape in which they are read."""
     latest: LayerActivity | None = None
     network_input: SpikeTensor | None = None
 
@@ -166,8 +169,10 @@ class _Generator:
             return DenseInput(full, shape.input_bits), None
         if shape.source == INPUT or self.latest is None:
             return self.first_input(index, shape.input_shape), None
-        producer = self.stages[shape.source] if shape.source else self.latest
-        if shape.pools and self.config.fitted:
+        producer = self.stages.get(shape.source) if shape.source else self.latest
+        if producer is None:
+            spikes, needed = self.other(index, shape)
+        elif shape.pools and self.config.fitted:
             spikes, needed = _pooled(producer, shape.pools)
         elif producer.outputs is not None and producer.outputs.slot_elements == int(np.prod(shape.input_shape)):
             assert producer.surrogate is not None  # a neuron has both
@@ -178,6 +183,14 @@ class _Generator:
             needed = self.spikes(shape.input_shape, statistics.mask(), index, _NEEDED)
         routed = SpikeTensor(needed.packed, full) if shape.output_sparsity else None
         return SpikeTensor(spikes.packed, full), routed
+
+    def other(self, index: int, shape: LayerShape) -> tuple[SpikeTensor, SpikeTensor]:
+        """Spikes and mask of a source that is no stage, the same for every layer that reads it."""
+        key = (shape.source, shape.input_shape)
+        if key not in self.others:
+            spikes = self.spikes(shape.input_shape, self.config, index, _INPUT)
+            self.others[key] = spikes, self.spikes(shape.input_shape, self.config.mask(), index, _NEEDED)
+        return self.others[key]
 
     def first_input(self, index: int, shape: tuple[int, int, int]) -> SpikeTensor:
         """The network's input, the same for every layer that reads it."""

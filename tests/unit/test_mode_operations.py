@@ -183,6 +183,13 @@ def test_the_simulated_step_keeps_what_the_real_one_kept(
     assert got == want
 
 
+def _check_forward_writes_are_read(found: tuple[Operation, ...]) -> None:
+    """Pass F leaves nothing that no operation reads."""
+    read = {operand.tensor for op in found for operand in reads(op)}
+    unread = [o.tensor for op in found if op.pass_ is Pass.F for o in writes(op) if o.tensor not in read]
+    assert not unread
+
+
 BLOCKS: list[BackwardMode] = [
     BlockReversible(kind="block_reversible"),
     BlockReversible(kind="block_reversible", form="separate"),
@@ -195,6 +202,7 @@ def test_blocks_keep_what_real_ones_kept(mode: BackwardMode, norm: str) -> None:
     network = coupled(norm=norm)
     found = operations(network, mode)
     _check_order(found)
+    _check_forward_writes_are_read(found)
     real = step_in(network, mode).kept
     assert _kept(found) == {role: real.elements(role) for role in OperandClass if real.elements(role)}
 
@@ -229,6 +237,7 @@ def test_levels_keep_inputs_and_one_state_however_long_the_sequence() -> None:
     network, mode = levels(), TemporalReversible(kind="temporal_reversible")
     found = operations(network, mode)
     _check_order(found)
+    _check_forward_writes_are_read(found)
     real = step_in(network, mode).kept
     assert _kept(found) == {role: real.elements(role) for role in OperandClass if real.elements(role)}
     assert _kept(found) == {OperandClass.INPUTS: 128 * T * B, OperandClass.MEMBRANE: (96 + 8) * B}

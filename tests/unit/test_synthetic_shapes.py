@@ -48,6 +48,26 @@ def _made(network: Network, fitted: bool = True) -> Activity:
 
 
 @pytest.mark.parametrize("fitted", [False, True])
+def test_a_second_neuron_on_one_value_has_spikes_of_its_own(fitted: bool) -> None:
+    conv: dict[str, Any] = {"kind": "conv2d", "channels": 2, "kernel": 3, "padding": 1}
+    layers = [
+        {"name": "a", **conv},
+        *({"name": f"n{i}", "kind": "neuron", "inputs": ["a"]} for i in (1, 2)),
+        *({"name": name, **conv, "inputs": [source]} for name, source in (("b", "n1"), ("c", "n2"), ("d", "n2"))),
+        {"name": "bc", "kind": "add", "inputs": ["b", "c"]},
+        {"name": "sum", "kind": "add", "inputs": ["bc", "d"]},
+        {"name": "flat", "kind": "flatten"},
+        {"name": "out", "kind": "linear", "features": 10},
+    ]
+    activity = _made(_build(GENERATORS.get("vgg5")((2, 8, 8), 10, False) | {"layers": layers}), fitted)
+    b, c, d = (activity.layer(name).inputs for name in "bcd")
+    assert b.equals(activity.layer("a").outputs)
+    assert c.equals(d)
+    assert not b.equals(c)
+    assert abs(c.rate - STATISTICS["rate"]) < 0.01
+
+
+@pytest.mark.parametrize("fitted", [False, True])
 def test_layers_read_the_spikes_that_they_are_wired_to(fitted: bool) -> None:
     """Every layer of a residual network, branches and sums included."""
     network = _network("resnet18")
