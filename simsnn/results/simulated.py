@@ -128,16 +128,14 @@ class SimulatedProgram:
 
     @cached_property
     def replay(self) -> Replay:
-        """When its jobs ran."""
+        """When its jobs ran; one without operations (B of a first layer whose neuron is another's) at cycle 0."""
         program = self.program
         size = len(program.assignment) * program.iterations * program.micro_batches
         found = Replay(
             [-1] * size, [-1] * size, self.execution.makespan_cycles, (), program.iterations, program.micro_batches
         )
         for number, job in enumerate(self.graph.jobs):
-            span = self.graph.span(number)
-            found.start[found.position(job)] = int(
-                self.begins[span.start : span.stop].min(initial=self.execution.makespan_cycles)
-            )
-            found.end[found.position(job)] = max((self.execution.tasks[task].done for task in span), default=0)
+            span, place = self.graph.span(number), found.position(job)
+            found.start[place] = int(self.begins[span.start : span.stop].min()) if len(span) else 0
+            found.end[place] = max((self.execution.tasks[task].done for task in span), default=0)
         return found

@@ -28,6 +28,7 @@ from simsnn.workload.presets import GENERATORS
 from simsnn.workload.recompute import repeats_products
 from simsnn.workload.step_tensors import StepScope
 from simsnn.workload.training_step import micro_batches, step_by_step
+from tests import pipelines
 from tests.experiments import SYNTHETIC
 from tests.reversible_networks import FORGETS, IF, built, coupled, coupled_layers, half_pair
 from tests.unit.test_mode_operations import ALL, RULE, WIDTHS
@@ -313,6 +314,18 @@ def test_blocks_run_group_by_group() -> None:
         report = simulate(load("quickstart", (*_small("frozen", 2), mode, schedule))[0]).report
         found.append(Counter(f"{row.pass_} {row.layer}" for row in report.tasks if row.part == "synapse"))
     assert found[0] == {name: 2 * count for name, count in found[1].items()}
+
+
+def test_stored_blocks_run_in_a_pipeline() -> None:
+    """Two layers on the input, the first without anything to do in B: its task is empty, and takes no time."""
+    documents = ", ".join(_yaml(layer) for layer in coupled_layers(pairs=1))
+    network = f"network={{input: [2, 8, 8], neuron: {_yaml(IF)}, layers: [{documents}]}}"
+    report = simulate(pipelines.experiment(network, "mapping.R={engine: array0}")).report
+    assert report.pipeline is not None
+    spans = {job.name: job.cycles for job in report.pipeline.jobs}
+    assert spans["x1 B"] == 0
+    assert spans["x2 B"] > 0
+    assert spans["f1_conv B"] > 0
 
 
 def _small(norm: str, batch: int) -> tuple[str, ...]:
