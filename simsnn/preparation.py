@@ -24,7 +24,7 @@ from simsnn.refusals import check_activity, check_clock, check_order, check_pric
 from simsnn.results.report import Provenance
 from simsnn.schedule.engine_pipeline import EnginePipeline
 from simsnn.training.config import TrainConfig
-from simsnn.workload.backward_modes import LayerCheckpoint
+from simsnn.workload.backward_modes import BlockReversible, LayerCheckpoint, TemporalReversible
 from simsnn.workload.encoding import Encoding
 from simsnn.workload.network import Format, Network, build_network
 from simsnn.workload.operation import ConvGeometry, GemmOperation, Operation, Pass, VectorOperation
@@ -197,6 +197,12 @@ def assumptions(prepared: MappedStep, activity: ResolvedActivity) -> tuple[str, 
         found.append(
             f"layer checkpoints: {', '.join(kept)} keep what they stash (one mask bit, or currents behind pooling)"
         )
+    if isinstance(workload.mode, BlockReversible):
+        found.append(
+            "block_reversible: branches take their statistics again; what entered a sequence is given back too"
+        )
+    if isinstance(workload.mode, TemporalReversible):
+        found.append("temporal_reversible: the first step is taken back like every other, to states that nobody reads")
     if any(array.transpose == "on_store" for array in experiment.hardware.arrays if hasattr(array, "transpose")):
         found.append("transpose on_store: writing and keeping the second copy costs nothing")
     if isinstance(experiment.schedule, EnginePipeline):

@@ -6,6 +6,7 @@ layer_checkpoint              currents again (R), then forward and back in one p
 time_checkpoint               run by run, last first: currents of the run again (R), forward and back
 reversible, streamlined       inverse and gradient in one pass; currents again (R) where the inverse reads them
 reversible, plain             inverse (I), forward again (R), gradient: three passes
+block_, temporal_reversible   as bptt, from tensors made again (``block_reversal.py``, ``temporal_reversal.py``)
 ============================= ======================================================================
 
 Source: docs/machines sections 6 and 8. Proof: ``tests/unit/test_mode_operations.py``.

@@ -75,9 +75,9 @@ def test_on_a_grid_the_gradient_is_that_of_store_all(mode: BackwardMode, neuron:
 
 
 @BOTH
-@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-9), (np.float32, 1e-4)], ids=["fp64", "fp32"])
+@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-9), (np.float32, 1e-5)], ids=["fp64", "fp32"])
 def test_float_streams_come_close_and_say_how_close(mode: BackwardMode, dtype: type, near: float) -> None:
-    """Measured: largest error 1e-16 of a largest gradient of 0.1 to 0.2 in fp64, 1e-8 in fp32; no spike flipped."""
+    """Measured: largest error 1e-15 of the largest gradient in fp64, 4e-7 in fp32; no spike flipped."""
     for network in (coupled("training", pairs=4), preset("rev_resnet11")):
         want, got = (step_of(network, m, whole=False, dtype=dtype) for m in (Bptt(), mode))
         scale = np.abs(want.gradients.vector).max()

@@ -70,10 +70,10 @@ def test_on_a_grid_the_gradient_is_that_of_store_all(steps: int, leak: float, ol
             np.testing.assert_array_equal(one.current, other.current)
 
 
-@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-9), (np.float32, 1e-3)], ids=["fp64", "fp32"])
+@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-9), (np.float32, 1e-5)], ids=["fp64", "fp32"])
 @pytest.mark.parametrize("leak", [0.5, 0.9, 1.0])
 def test_float_levels_come_close_and_say_how_close(leak: float, dtype: type, near: float) -> None:
-    """Measured over 6 steps: 1e-14 of the largest gradient in fp64, 1e-5 in fp32; no spike flipped."""
+    """Measured over 6 steps: largest error 4e-16 of the largest gradient in fp64, 2e-7 in fp32; no spike flipped."""
     want, got = both(levels(leak), 6, whole=False, dtype=dtype)
     scale = np.abs(want.gradients.vector).max()
     assert scale > 1e-3

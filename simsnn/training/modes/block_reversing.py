@@ -7,7 +7,9 @@ normalisations are those of the same batch, neurons start from an empty state; s
 the forward pass alone. Layers outside branches are stored as in store-all.
 
 On a grid of values that the float holds nothing is rounded, and the gradient is that of store-all bit for bit. Else
-fl(fl(x + f) - f) may differ from x by a rounding of x + f, once per coupling and not growing with T.
+fl(fl(x + f) - f) may differ from x by a rounding of x + f, once per coupling and not growing with T: with no spike
+flipped the gradient was within 1e-15 of its largest entry in fp64 and 4e-7 in fp32 (11 layers; the tests ask for 1e-9
+and 1e-5). A potential within that rounding of the threshold may flip a spike, and the gradient with it.
 
 ``leftover`` is the largest difference between a stream given back at the start of its sequence and what the
 stored layer before it delivers: the check that this inverse brings along.

@@ -6,6 +6,11 @@ threshold, a layer that forgets fires from its current alone. With the current I
 state goes one step back, v[t-1] = (v[t] - I[t]) / leak. The gradient of step t follows, with the carry over time of the
 levels: that of backpropagation through time, summed step by step.
 
+On a grid of values that the float holds, with a leak that is a power of two, this is bit-equal. Else what rounding
+left grows by 1/leak a step (:mod:`simsnn.workload.levels`); over 6 steps of leak 0.5 to 1 the gradient was within 4e-16
+of its largest entry in fp64 and 2e-7 in fp32 (the tests ask for 1e-9 and 1e-5). A state within that rounding of
+the threshold may flip a spike, and the gradient with it.
+
 ``leftover`` is the largest state that this leaves before the first step, where every state is zero.
 
 Which networks allow it: :mod:`simsnn.workload.mode_checks`. Proof: ``tests/unit/test_temporal_reversible.py``.
