@@ -16,13 +16,15 @@ from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_candidates import blockings
 from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
 from simsnn.engines.systolic_mixing import blocks_columns, column_blocks, unfit_copies
-from simsnn.engines.systolic_plan import SystolicPlan
+from simsnn.engines.systolic_plan import Cuts, SystolicPlan
 from simsnn.engines.systolic_reference import OperandPair, run_plan
 from simsnn.errors import ConfigError, UnsupportedOperation
 from simsnn.reference.systolic import SystolicRun
 from simsnn.workload.lowering import lower
 from simsnn.workload.operation import Gemm, GemmOperation, Operation
 
+MOST_COMPARED = 256
+"""Plans with more chunks are hardly ever looked at, so that comparing them would cost more than it saves."""
 _MAC_REMEDY = "map it to an array with pe: mac"
 
 
@@ -136,13 +138,24 @@ class SystolicEngine:
         return run
 
     def candidates(self, operation: Operation, dataflow: Dataflow | None = None) -> Iterator[SystolicPlan]:
-        """Plans with ever smaller chunks, independent of buffer sizes, coarse ones first."""
+        """Plans with ever smaller chunks, independent of buffer sizes, coarse ones first.
+
+        Slot blocks and folds per chunk may cut the same axis, so that several blockings are one cut: the first
+        of them stands for all.
+        """
         seen: set[Blocking] = set()
+        cuts: set[Cuts] = set()
         whole = self.plan(operation, dataflow)
         for blocking in blockings(whole):
-            if blocking not in seen:
-                seen.add(blocking)
-                yield self.plan(operation, dataflow, blocking, whole.gemms)
+            if blocking in seen:
+                continue
+            seen.add(blocking)
+            plan = self.plan(operation, dataflow, blocking, whole.gemms)
+            if plan.least_chunks <= MOST_COMPARED:
+                if plan.cuts in cuts:
+                    continue
+                cuts.add(plan.cuts)
+            yield plan
 
     def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Hardware of the array at given operand widths.

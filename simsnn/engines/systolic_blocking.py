@@ -135,15 +135,16 @@ class Cut:
 
     def pieces(self) -> Ints:
         """(start, stop, chunk group) of every piece, int64[pieces, 3]."""
-        rows, group = [], 0
-        for start, stop in pairwise(self.bounds):
-            step = self.piece or max(1, int(stop - start))
-            begin = np.arange(start, stop, step, dtype=np.int64)
-            number = np.arange(len(begin), dtype=np.int64)
-            groups = group + (number // self.per_chunk if self.per_chunk else np.zeros_like(number))
-            rows.append(np.stack([begin, np.minimum(begin + step, stop), groups], axis=1))
-            group = int(groups[-1]) + 1 if len(begin) else group
-        return np.concatenate(rows)
+        sizes = self.sizes()
+        step = self.piece or np.maximum(1, sizes)
+        counts = -(-sizes // step)
+        block = np.repeat(np.arange(len(sizes)), counts)
+        within = np.arange(len(block), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
+        start = self.bounds[block] + within * (self.piece or 1)
+        stop = np.minimum(start + self.piece, self.bounds[block + 1]) if self.piece else self.bounds[block + 1]
+        shared = within // self.per_chunk if self.per_chunk else np.zeros_like(within)
+        groups = np.cumsum((np.diff(block, prepend=block[:1]) > 0) | (np.diff(shared, prepend=shared[:1]) > 0))
+        return np.stack([start, stop, groups], axis=1)
 
 
 def _equal_runs(sizes: Ints) -> list[tuple[int, int]]:

@@ -32,6 +32,9 @@ from simsnn.workload.lowering import Lowered, lowered
 from simsnn.workload.operation import Gemm, GemmOperation, Pass, SlotAxis
 from simsnn.workload.product_activity import ProductActivity
 
+Cuts = tuple[tuple[Gemm, ...], tuple[bytes, ...]]
+"""Products of a plan, and the pieces of their axes with chunk groups and M-tiles."""
+
 
 @dataclass(frozen=True, eq=False)
 class ChunkTables:
@@ -183,6 +186,12 @@ class SystolicPlan:
             else:
                 found += times * rows * columns * len(np.unique(grid.stream_groups))
         return found * self.groups
+
+    @property
+    def cuts(self) -> Cuts:
+        """Everything by which this plan differs from others of its operation, dataflow and array."""
+        pieces = (piece for _, grid, _ in self.distinct for piece in (*grid.pieces(), grid.tiles))
+        return self.gemms, tuple(piece.tobytes() for piece in pieces)
 
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""
