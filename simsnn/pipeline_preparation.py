@@ -221,7 +221,7 @@ def _part(experiment: ExperimentConfig, network: Network, group: int, numbers: T
             "schedule": LayerByLayer(),
         }
     )
-    scope, widths = step_scope(experiment, frozenset(PASSES)), step_widths(experiment)
+    scope, widths = step_scope(alone, frozenset(PASSES)), step_widths(experiment)
     kind = experiment.schedule.kind
     operations = micro_batches(network, scope, widths, update_rule(experiment), numbers.samples, kind)
     numbers.check_repeats(operations, experiment.workload.mode.kind)

@@ -29,10 +29,12 @@ from simsnn.preparation import (
     energy_model,
     model_versions,
     provenance,
+    unit_forms,
     with_activity,
 )
 from simsnn.results.assemble_pipeline import PipelineOutcome, assemble_pipeline, pipeline_energy
 from simsnn.results.epoch import epoch_run
+from simsnn.results.parallel_report import parallel_unit_rows
 from simsnn.results.report import SCHEMA, Report
 from simsnn.results.simulated import SimulatedProgram
 from simsnn.schedule.memory_use import memory_use
@@ -92,6 +94,8 @@ def run_pipeline(prepared: PreparedPipeline, activity: ResolvedActivity) -> Pipe
         activity.summary,
         activity.steps_per_epoch,
     )
+    rows = parallel_unit_rows(unit_forms(prepared.parts[0]))  # of a processor of the first group
+    report = report.model_copy(update={"parallel_units": rows})
     kept = simulated[outcome.kept]
     return PipelineResult(report, kept.execution, kept.graph, outcome.memory)
 

@@ -20,6 +20,7 @@ from simsnn.mapping.build import map_operations
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.search import Together, anywhere
+from simsnn.mapping.unit_forms import UnitForms
 from simsnn.refusals import check_activity, check_clock, check_order, check_prices, check_size
 from simsnn.results.report import Provenance
 from simsnn.schedule.engine_pipeline import EnginePipeline
@@ -111,6 +112,13 @@ def _copies(experiment: ExperimentConfig, chosen: ParallelChoice) -> int:
     named = chosen.engine or (experiment.mapping.F.engine if experiment.mapping.F is not None else "")
     rows = next((getattr(array, "rows", 1) for array in experiment.hardware.arrays if array.name == named), 1)
     return int(max(1, rows // experiment.workload.timesteps))
+
+
+def unit_forms(step: MappedStep) -> UnitForms:
+    """Every way in which the parallel units of a mapped step could run on its machine."""
+    experiment = step.experiment
+    scope = step_scope(experiment, frozenset(experiment.workload.passes))
+    return UnitForms(step.network, scope, step_widths(experiment), experiment.mapping, step.machine)
 
 
 def step_widths(experiment: ExperimentConfig) -> Widths:

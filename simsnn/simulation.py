@@ -25,11 +25,13 @@ from simsnn.preparation import (
     model_versions,
     provenance,
     step_operations,
+    unit_forms,
     with_activity,
 )
 from simsnn.results.assemble import Identity, Outcome, assemble
 from simsnn.results.gpu_baselines import with_gpu_baselines
 from simsnn.results.memory import run_memory
+from simsnn.results.parallel_report import parallel_unit_rows
 from simsnn.results.report import SCHEMA, Report
 from simsnn.schedule.engine_pipeline import EnginePipeline
 from simsnn.schedule.graph import TaskGraph
@@ -106,6 +108,7 @@ def run_prepared(prepared: Prepared, activity: ResolvedActivity) -> StepRun:
     )
     notes = assumptions(prepared, activity)
     report = assemble(identity, outcome, provenance(experiment, activity), activity.summary, notes)
+    report = report.model_copy(update={"parallel_units": parallel_unit_rows(unit_forms(prepared))})
     return StepRun(_with_baselines(report, prepared), execution, memory)
 
 

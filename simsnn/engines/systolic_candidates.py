@@ -61,6 +61,13 @@ def _all_blockings(plan: SystolicPlan) -> Iterator[Blocking]:
                 yield Blocking(slots, row_blocks, column_folds, 0, slots * row_blocks)
 
 
+def accumulator_blockings(plan: SystolicPlan) -> Iterator[Blocking]:
+    """Ways to cut the stream of a whole ``ws`` product with a triangle, so that folds of zeros can be left out."""
+    if plan.triangle is not None and plan.dataflow is Dataflow.WS:
+        for m_blocks in _steps(plan.grids[0].rows.count())[1:]:
+            yield Blocking(m_blocks=m_blocks)
+
+
 def _length(gemm: Gemm, axis: SlotAxis) -> int:
     return {SlotAxis.M: gemm.m, SlotAxis.K: gemm.k, SlotAxis.N: gemm.n}[axis]
 

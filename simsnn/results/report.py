@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from simsnn.config.quantities import StrictModel
 from simsnn.results.memory_report import MemoryReport
+from simsnn.results.parallel_report import ParallelUnitRow
 from simsnn.results.pipeline_report import PipelineReport
 from simsnn.results.stalls import Stalls
 
@@ -194,6 +195,7 @@ class Report(StrictModel):
     tasks: tuple[TaskRow, ...]
     gpu_baselines: tuple[GpuBaselineRow, ...] = ()
     memory: MemoryReport | None = None
+    parallel_units: tuple[ParallelUnitRow, ...] = ()
     pipeline: PipelineReport | None = None
 
     @property

@@ -23,6 +23,7 @@ from simsnn.results.engine_table import CAUSES, engine_notes, engine_table, show
 from simsnn.results.gpu_table import gpu_lines
 from simsnn.results.grouping import STALL_CAUSES, Group, Grouping, at_most, group_tasks
 from simsnn.results.memory_table import memory_lines
+from simsnn.results.parallel_table import parallel_lines
 from simsnn.results.pipeline_table import period_words, pipeline_lines
 from simsnn.results.prefix import count, mm2, percent, si
 from simsnn.results.report import Report
@@ -226,6 +227,7 @@ def footer(report: Report, every_row: bool = False) -> tuple[RenderableType, ...
         *pipeline,
         _totals_table(report),
         *memory_lines(report),
+        *parallel_lines(report),
         _bounds(report),
         *gpu_lines(report),
         *notes,

@@ -89,18 +89,23 @@ def check_scans(network: Network, forms: ParallelForms) -> None:
         if not isinstance(layer.neuron, Parallel):
             continue
         form, unit = forms.of(layer), layer.neuron
-        allowed = [ParallelForm.PRODUCT.value]
-        if unit.steps_form:
-            allowed.append(ParallelForm.RECURRENCE.value)
-        if isinstance(unit, PsuNeuron):
-            allowed.append(ParallelForm.SCAN.value)
-        if form.value not in allowed:
+        if form not in forms_of(unit):
             raise UnsupportedOperation(
                 f"layer {layer.name!r}: {unit.kind} units have no form {form.value}",
                 where=Where("mapping.parallel.form"),
                 value=form.value,
-                allowed=tuple(allowed),
+                allowed=tuple(each.value for each in forms_of(unit)),
             )
+
+
+def forms_of(unit: Parallel) -> tuple[ParallelForm, ...]:
+    """Forms that a parallel unit has."""
+    found = [ParallelForm.PRODUCT]
+    if unit.steps_form:
+        found.append(ParallelForm.RECURRENCE)
+    if isinstance(unit, PsuNeuron):
+        found.append(ParallelForm.SCAN)
+    return tuple(found)
 
 
 def trace_leak(network: Network, layer: Layer) -> float:
