@@ -105,6 +105,37 @@ def side_by_side(option: UnitOption) -> int:
     return option.overlapped_cycles
 
 
+def last_crossing(slower: Callable[[int], bool | None], most: int = MOST_TIMESTEPS) -> int | None:
+    """Smallest T from which something is slower.
+
+    Looked for at powers of two, then by bisection between the last at which it is not slower and the next.
+
+    Parameters
+    ----------
+    slower : callable
+        Whether it is slower at a T; None where there is nothing to compare, whatever T is.
+    most : int
+        Largest T, a power of two.
+
+    Returns
+    -------
+    int or None
+        None where it is not slower at the largest T, or nothing is to be compared.
+    """
+    powers = [1 << power for power in range(most.bit_length())]
+    found = [slower(steps) for steps in powers]
+    if not found[-1]:
+        return None
+    if all(found):
+        return 1
+    last = max(number for number, is_slower in enumerate(found) if not is_slower)
+    low, high = powers[last], powers[last + 1]
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if slower(middle) else (middle, high)
+    return high
+
+
 def unit_operations(
     network: Network, scope: StepScope, widths: Widths, layer: Layer, pass_: Pass
 ) -> tuple[Operation, ...]:
@@ -160,9 +191,9 @@ class UnitForms:
         operations = unit_operations(self.network, self.scope, self.widths, layer, pass_)
         return self._timed(UnitOption(form, copies=copies), operations, self._place)
 
-    def options(self, layer: Layer, pass_: Pass) -> tuple[UnitOption, ...]:
-        """Every option at the experiment's T; what cannot run has a reason."""
-        return self._options(layer, pass_, self.scope.timesteps)
+    def options(self, layer: Layer, pass_: Pass, timesteps: int | None = None) -> tuple[UnitOption, ...]:
+        """Every option at T, by default the experiment's; what cannot run has a reason."""
+        return self._options(layer, pass_, timesteps or self.scope.timesteps)
 
     def fastest(self, layer: Layer, pass_: Pass) -> UnitOption:
         """The option of fewest cycles, one operation after another; the first of equals."""
@@ -171,26 +202,12 @@ class UnitForms:
     def crossover(self, layer: Layer, pass_: Pass, measure: Measure = one_after_another) -> int | None:
         """T*: see the head of the module.
 
-        Looked for at powers of two, then by bisection between the last at which a product is not slower and the next.
-
         Returns
         -------
         int or None
             None where products are not slower at 4096, and for units that have nothing but products, or none of them.
         """
-        slower = partial(self._slower, layer, pass_, measure)
-        powers = [1 << power for power in range(MOST_TIMESTEPS.bit_length())]
-        found = [slower(steps) for steps in powers]
-        if found[-1] is None or not found[-1]:
-            return None
-        if all(found):
-            return 1
-        last = max(number for number, is_slower in enumerate(found) if not is_slower)
-        low, high = powers[last], powers[last + 1]
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if slower(middle) else (middle, high)
-        return high
+        return last_crossing(partial(self._slower, layer, pass_, measure))
 
     def _place(self, operation: Operation) -> Placement:
         return place(operation, self.mapping, self.machine)

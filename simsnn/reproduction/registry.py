@@ -8,6 +8,7 @@ from simsnn.registry import Registry
 from simsnn.reproduction.combined import reproduce_combined
 from simsnn.reproduction.h2learn import reproduce_h2learn
 from simsnn.reproduction.outcome import Reproduction
+from simsnn.reproduction.psu import reproduce_psu
 from simsnn.reproduction.spikepipe import reproduce_spikepipe
 from simsnn.reproduction.stages import Stage
 
@@ -15,3 +16,4 @@ REPRODUCTIONS: Registry[Callable[[Stage], Reproduction]] = Registry("reproductio
 REPRODUCTIONS.add("h2learn", reproduce_h2learn)
 REPRODUCTIONS.add("spikepipe", reproduce_spikepipe)
 REPRODUCTIONS.add("combined", reproduce_combined)
+REPRODUCTIONS.add("psu", reproduce_psu)
