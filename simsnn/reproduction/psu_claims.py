@@ -170,8 +170,8 @@ def overhead_claims(found: Study) -> tuple[Claim, ...]:
             cycles = overhead_cycles(best.cycles, lif.cycles, best.timesteps, ratio)
             note = (
                 f"cycles per time step and direction that make a LIF {ratio} times slower than a PSU"
-                f" ({1e6 * cycles / best.clock_hz:.1f} us); computed, not fitted: the published 3 to 4 is second-hand, of a"
-                " GPU"
+                f" ({1e6 * cycles / best.clock_hz:.1f} us); computed, not fitted; the published 3 to 4 is of a GPU,"
+                " second-hand"
             )
             claims.append(_shown(f"overhead.{name.removeprefix('psu_')}.{ratio}x", cycles, note))
     return tuple(claims)
