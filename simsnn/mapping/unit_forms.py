@@ -105,6 +105,10 @@ def side_by_side(option: UnitOption) -> int:
     return option.overlapped_cycles
 
 
+def _with_memory(option: UnitOption) -> tuple[int, int]:
+    return max(option.cycles, option.dram_cycles), option.cycles
+
+
 def last_crossing(slower: Callable[[int], bool | None], most: int = MOST_TIMESTEPS) -> int | None:
     """Smallest T from which something is slower.
 
@@ -196,8 +200,8 @@ class UnitForms:
         return self._options(layer, pass_, timesteps or self.scope.timesteps)
 
     def fastest(self, layer: Layer, pass_: Pass) -> UnitOption:
-        """The option of fewest cycles, one operation after another; the first of equals."""
-        return min(_running(self.options(layer, pass_)), key=one_after_another)
+        """The option whose larger of ``cycles`` and ``dram_cycles`` is least; of equals that of fewest cycles."""
+        return min(_running(self.options(layer, pass_)), key=_with_memory)
 
     def crossover(self, layer: Layer, pass_: Pass, measure: Measure = one_after_another) -> int | None:
         """T*: see the head of the module.

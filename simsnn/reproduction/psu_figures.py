@@ -62,11 +62,13 @@ def accuracy_bars(found: Study) -> Comparison:
     series = []
     for name in found.experiments:
         values = [found.of(name, unit) for unit in units]
-        means = tuple(100 * fmean(t.accuracy for t in group) if group else None for group in values)
-        series.append(Series(name.removeprefix("psu_"), means))
+        found_in = [[100 * training.accuracy for training in group] for group in values]
+        means = tuple(fmean(group) if group else None for group in found_in)
+        spread = tuple((min(group), max(group)) if group else None for group in found_in)
+        series.append(Series(name.removeprefix("psu_"), means, spread))
     return Comparison(
         "Parallel units and a LIF on real sequences",
-        f"test accuracy after the last epoch, mean of {seeds} seeds; lowest and highest in accuracy.csv",
+        f"test accuracy after the last epoch, mean, lowest and highest of {seeds} seeds",
         "networks, epochs and learning rates are assumed; small networks of two hidden layers",
         units,
         tuple(series),

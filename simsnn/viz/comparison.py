@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from simsnn.viz.legend import draw_legend, legend_inches
-from simsnn.viz.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, WIDTH_INCHES, YELLOW, style
+from simsnn.viz.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, WIDTH_INCHES, YELLOW, style
 
 COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, GREY)
 _ROW_INCHES, _TITLE_INCHES, _BELOW_INCHES, _LABEL_INCHES = 0.16, 0.5, 0.62, 0.06
@@ -22,10 +22,11 @@ _BAND = "#F3D9C9"
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One bar per group, of one colour; None leaves a bar out."""
+    """One bar per group, of one colour; None leaves a bar out. ``spread``: lowest and highest behind each, if known."""
 
     label: str
     values: tuple[float | None, ...]
+    spread: tuple[tuple[float, float] | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,12 @@ def _bars(axes: Axes, content: Comparison) -> None:
                 continue
             place = group * pitch + index
             axes.barh(place, value, 0.82, color=colour, linewidth=0)
+            ends = series.spread[group] if series.spread else None
+            if ends is not None:
+                axes.plot(ends, (place, place), color=INK, linewidth=0.8, marker="|", markersize=4)
+            behind = (value if ends is None else max(value, ends[1]), place)
             axes.annotate(
-                f"{value:.3g}", (value, place), (3, 0), textcoords="offset points", va="center", size=6, color="#404040"
+                f"{value:.3g}", behind, (3, 0), textcoords="offset points", va="center", size=6, color="#404040"
             )
     middle = (len(content.series) - 1) / 2
     axes.set_yticks([group * pitch + middle for group in range(len(content.groups))], content.groups)

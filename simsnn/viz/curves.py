@@ -106,9 +106,15 @@ def _draw(axes: Axes, panel: CurvePanel, content: Curves) -> None:
     for mark in panel.marks:
         if ticks[0] <= mark.x <= ticks[-1]:
             axes.axvline(mark.x, color=INK, linewidth=0.8, linestyle=_DASHES if mark.dashed else "-")
-            place, apart = (mark.x, 0.02), (2, 0)
+            right = mark.x**2 > ticks[0] * ticks[-1]  # beyond the middle the words stand on the other side
             axes.annotate(
-                mark.label, place, apart, xycoords=("data", "axes fraction"), textcoords="offset points", size=6
+                mark.label,
+                (mark.x, 0.02),
+                (-2 if right else 2, 0),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="right" if right else "left",
+                size=6,
             )
     axes.set_title(panel.title, loc="left", size=7.5)
     axes.set_xlabel(content.x_axis)
