@@ -34,7 +34,8 @@ from simsnn.engines.base import Dataflow, Engine
 from simsnn.engines.systolic import SystolicEngine
 from simsnn.engines.systolic_candidates import accumulator_blockings
 from simsnn.engines.systolic_config import ProcessingElement
-from simsnn.errors import SimsnnError
+from simsnn.engines.systolic_plan import SystolicPlan
+from simsnn.errors import SimsnnError, UnsupportedOperation
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import reads, writes
 from simsnn.mapping.place import Placement, place
@@ -49,6 +50,8 @@ from simsnn.workload.step_tensors import StepScope, Widths
 
 MOST_TIMESTEPS = 4096
 """T up to which the crossover is looked for."""
+MOST_FOLDS, MOST_FINER_FOLDS = 2**24, 2**22
+"""Folds of a product up to which it is timed, and up to which more accumulator blocks are tried."""
 _SWEEPS = (ParallelForm.RECURRENCE, ParallelForm.SCAN)
 
 
@@ -200,8 +203,12 @@ class UnitForms:
         return self._options(layer, pass_, timesteps or self.scope.timesteps)
 
     def fastest(self, layer: Layer, pass_: Pass) -> UnitOption:
-        """The option whose larger of ``cycles`` and ``dram_cycles`` is least; of equals that of fewest cycles."""
-        return min(_running(self.options(layer, pass_)), key=_with_memory)
+        """The option whose larger of ``cycles`` and ``dram_cycles`` is least; of equals that of fewest cycles.
+
+        Where none could be timed, what was chosen.
+        """
+        running = _running(self.options(layer, pass_))
+        return min(running, key=_with_memory) if running else self.chosen(layer, pass_)
 
     def crossover(self, layer: Layer, pass_: Pass, measure: Measure = one_after_another) -> int | None:
         """T*: see the head of the module.
@@ -277,7 +284,8 @@ class UnitForms:
             for copies in sorted({1, most}):
                 operations = self._operations(layer, pass_, timesteps, ParallelForm.PRODUCT, copies)
                 where = partial(self._on_array, Placement(number, flow))
-                found.append(self._timed(replace(empty, copies=copies), operations, where))
+                tried = replace(empty, dataflow="" if flow is None else flow.value, copies=copies)
+                found.append(self._timed(tried, operations, where))
         return found
 
     def _on_array(self, products: Placement, operation: Operation) -> Placement:
@@ -306,7 +314,7 @@ class UnitForms:
                     engines[engine.name] = None
                     flows |= {placement.dataflow.value: None} if placement.dataflow is not None else {}
         except SimsnnError as error:
-            return replace(empty, reason=str(error))
+            return replace(empty, reason="; ".join(line.strip() for line in str(error).splitlines()))
         moved = sum(operand.bytes for operation in operations for operand in (*reads(operation), *writes(operation)))
         dram, engine_names, flow_names = self.machine.dram.occupancy_cycles(moved), "/".join(engines), "/".join(flows)
         return UnitOption(empty.form, engine_names, flow_names, empty.copies, array, vector, dram)
@@ -325,14 +333,25 @@ def closed_form_cycles(engine: Engine, operation: Operation, dataflow: Dataflow 
     Raises
     ------
     SimsnnError
-        If the engine refuses the operation.
+        If the engine refuses the operation, or its folds are too many to be timed beside a run.
     """
-    whole = next(iter(engine.candidates(operation, dataflow)))
-    plans = [whole]
-    if isinstance(engine, SystolicEngine) and isinstance(operation, GemmOperation):
-        start = engine.plan(operation, dataflow)
-        plans += [engine.plan(operation, dataflow, blocking) for blocking in accumulator_blockings(start)]
+    if not isinstance(engine, SystolicEngine) or not isinstance(operation, GemmOperation):
+        return next(iter(engine.candidates(operation, dataflow))).cost().cycles.total
+    whole = engine.plan(operation, dataflow)
+    if _folds(whole) > MOST_FOLDS:
+        raise UnsupportedOperation(
+            f"not timed: {_folds(whole):,} folds of {operation.layer} {operation.pass_} on {engine.name}, at most"
+            f" {MOST_FOLDS:,} are listed",
+            remedy="fewer time steps or samples, or a larger array",
+        )
+    finer = (engine.plan(operation, dataflow, blocking) for blocking in accumulator_blockings(whole))
+    plans = [whole, *(plan for plan in finer if _folds(plan) <= MOST_FINER_FOLDS)]
     return min(plan.cost().cycles.total for plan in plans)
+
+
+def _folds(plan: SystolicPlan) -> int:
+    """Folds of all products, those of zeros included."""
+    return sum(grid.rows.count() * grid.columns.count() * grid.stream.count() for grid in plan.grids)
 
 
 def _running(options: tuple[UnitOption, ...]) -> tuple[UnitOption, ...]:

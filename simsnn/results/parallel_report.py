@@ -3,7 +3,9 @@
 Numbers are closed forms (:mod:`simsnn.mapping.unit_forms`): every operation in one piece, nothing late. ``cycles``
 is one operation after another, ``overlapped_cycles`` arrays and vector units side by side, ``dram_cycles`` the
 transfers if every tensor of every operation crosses once, which overstates forms that run fused. ``fastest`` is
-the option whose larger of ``cycles`` and ``dram_cycles`` is least, of equals that of fewest cycles. Proof: ``tests/unit/test_parallel_report.py``.
+the option whose larger of ``cycles`` and ``dram_cycles`` is least, of equals that of fewest cycles.
+
+Proof: ``tests/unit/test_parallel_report.py``.
 """
 
 from __future__ import annotations

@@ -150,3 +150,15 @@ def test_a_report_has_the_section_and_reads_it_back() -> None:
         assert row.fastest == min(running, key=lambda o: (max(o.cycles or 0, o.dram_cycles or 0), o.cycles))
     assert Report.from_json(report.to_json()) == report
     assert simulate(synthetic("simulation.level=critical_path")).report.parallel_units == ()
+
+
+def test_products_too_large_to_be_timed_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    forms = forms_in(experiment(KINDS[2]))
+    layer = forms.layers[0]
+    monkeypatch.setattr("simsnn.mapping.unit_forms.MOST_FOLDS", 0)
+    refused = [o for o in forms.options(layer, Pass.F) if o.form is ParallelForm.PRODUCT]
+    assert all("not timed" in option.reason and "\n" not in option.reason for option in refused)
+    assert {option.dataflow for option in refused} == {"ws", "is", "os"}
+    assert forms.fastest(layer, Pass.F) == forms.chosen(layer, Pass.F)
+    (row, *_) = parallel_unit_rows(forms)
+    assert row.fastest.cycles is None
