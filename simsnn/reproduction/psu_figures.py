@@ -21,13 +21,12 @@ def cycle_curves(points: tuple[CurvePoint, ...], crossings: tuple[Crossing, ...]
         mine = [p for p in points if (p.shape, p.neurons, p.pass_) == (shape, neurons, pass_)]
         marks = [_marks(c) for c in crossings if (c.shape, c.neurons, c.pass_) == (shape, neurons, pass_)]
         title = f"{shape.name}, N = {neurons:,}, {_PASSES[pass_]}"
-        panels.append(CurvePanel(title, _lines(mine), tuple(mark for found in marks for mark in found)))
+        found = tuple(mark for group in marks for mark in group)
+        panels.append(CurvePanel(title, "time steps T", "cycles", _lines(mine), x_log=True, y_log=True, marks=found))
     return Curves(
         "PSU: cycles of one layer over T",
         "array R x C beside lanes of so many operations per cycle; T*: products are slower from there on",
         _FOOTER,
-        "time steps T",
-        "cycles",
         tuple(panels),
     )
 

@@ -9,11 +9,13 @@ from simsnn.reproduction.combined import reproduce_combined
 from simsnn.reproduction.h2learn import reproduce_h2learn
 from simsnn.reproduction.outcome import Reproduction
 from simsnn.reproduction.psu import reproduce_psu
+from simsnn.reproduction.reversible import reproduce_reversible
 from simsnn.reproduction.spikepipe import reproduce_spikepipe
 from simsnn.reproduction.stages import Stage
 
 REPRODUCTIONS: Registry[Callable[[Stage], Reproduction]] = Registry("reproduction")
 REPRODUCTIONS.add("h2learn", reproduce_h2learn)
+REPRODUCTIONS.add("reversible", reproduce_reversible)
 REPRODUCTIONS.add("spikepipe", reproduce_spikepipe)
 REPRODUCTIONS.add("combined", reproduce_combined)
 REPRODUCTIONS.add("psu", reproduce_psu)
