@@ -80,9 +80,9 @@ class ModeCase:
         return not (floats or self.mode.changes_gradients or self.mode.kind in _ROUNDING)
 
 
-def mode_of(kind: str, **fields: str | int) -> BackwardMode | None:
-    """The backward mode of that name; None where this version has none."""
-    content: dict[str, Any] = {"kind": kind, **fields}
+def mode_of(kind: str, form: str = "") -> BackwardMode | None:
+    """The backward mode of that name and form; None where this version has none."""
+    content = {"kind": kind, "form": form} if form else {"kind": kind}
     try:
         found: BackwardMode = TypeAdapter(BackwardMode).validate_python(content)
     except ValidationError:
@@ -134,7 +134,6 @@ LEVEL_CASES = (
 BLOCK_CASES = (
     ModeCase("store-all", "blocks of IF", INTEGRATE_AND_FIRE, Bptt()),
     *_optional("block reversible, fused", "blocks of IF", INTEGRATE_AND_FIRE, FUSED),
-    *_optional("block reversible, separate", "blocks of IF", INTEGRATE_AND_FIRE, SEPARATE),
 )
 """Modes for couplings of two streams (:func:`two_streams`)."""
 

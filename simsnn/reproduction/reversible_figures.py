@@ -6,7 +6,7 @@ from simsnn.neurons.inversion import MEASURED_ALPHAS, FailureRow
 from simsnn.reproduction.outcome import Drawing
 from simsnn.reproduction.reversible_memory import BATCH, MemoryPoint
 from simsnn.reproduction.reversible_rates import COMPARED, LIF_STORED, PAIR_STORED, RatePoint, cycles_of
-from simsnn.reproduction.reversible_runs import ModeRun, run_of
+from simsnn.reproduction.reversible_runs import NETWORKS, ModeRun, run_of
 from simsnn.reproduction.reversible_time import Saving
 from simsnn.viz.curves import Curve, CurvePanel, Curves, curves_figure
 from simsnn.viz.style import save
@@ -64,7 +64,7 @@ def memory_content(points: tuple[MemoryPoint, ...]) -> Curves:
 def scatter_content(runs: tuple[ModeRun, ...]) -> Curves:
     """Cycles against peak, a point per neuron and mode."""
     panels = []
-    for network in dict.fromkeys(run.network.name for run in runs):
+    for network in (each.name for each in NETWORKS):
         own = [run for run in runs if run.network.name == network]
         curves = tuple(
             Curve(run.case.label, (run.report.totals.total_cycles / 1e3,), (run.held.peak_bytes / _KIB,)) for run in own

@@ -115,10 +115,11 @@ def dense_table() -> Table:
     node = case_of("pair node", "store-all")
     plain = ModeCase("store-all", "LIF", LIF, Bptt())
     rows: list[tuple[object, ...]] = []
-    for case, overrides in ((plain, ()), (plain, (_ADDERS,)), (node, ())):
+    both = ("F", "W")
+    for case, passes, overrides in ((plain, both, ()), (plain, ("F",), (_ADDERS,)), (node, both, ())):
         report = train_recipe(DATA[0], case, *overrides).report
         for task in report.tasks:
-            if (task.layer, task.part) == ("fc2", "synapse") and task.pass_ in ("F", "W"):
+            if (task.layer, task.part) == ("fc2", "synapse") and task.pass_ in passes:
                 operands = [row for row in task.traffic if row.operand in ("spikes", "inputs")]
                 read = sum(row.read_bytes for row in operands if row.level == report.dram_level)
                 prices = (task.energy_pj.get("pe", 0.0) / 1e6, task.energy_pj.get(report.dram_level, 0.0) / 1e6)

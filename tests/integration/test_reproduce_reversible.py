@@ -38,6 +38,7 @@ from simsnn.reproduction.reversible_runs import NETWORKS, modes_table, run_mode
 from simsnn.reproduction.reversible_steps import RealCase, kept_elements, real_case
 from simsnn.reproduction.reversible_tables import flip_table, saving_table, throughput_table
 from simsnn.reproduction.reversible_time import SQUARE, WIDE, Saving, Throughput, measure_throughput
+from simsnn.workload.backward_modes import LayerCheckpoint
 
 INTEGER_LIF = case_of("integer LIF (E2)", "streamlined reversible")
 SMALL = ("workload.timesteps=4", "workload.batch=4")
@@ -134,7 +135,9 @@ def test_every_mode_runs_its_synapses_as_often_as_said() -> None:
 
 
 def test_modes_by_name() -> None:
-    assert mode_of("layer_checkpoint", every=2) is not None
+    assert mode_of("layer_checkpoint") == LayerCheckpoint()
+    assert mode_of("reversible", "plain") == case_of("pair node", "plain reversible").mode
+    assert mode_of("reversible", "neither") is None
     assert mode_of("no_such_mode") is None
     assert len({(case.family, case.name) for case in (*CASES, *LEVEL_CASES)}) == len(CASES) + len(LEVEL_CASES)
 
