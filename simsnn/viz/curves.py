@@ -24,6 +24,7 @@ _LEFT_INCHES, _RIGHT_INCHES, _MOST_TICKS = 0.68, 0.15, 9
 _DASHES = (0, (3, 1.5))
 
 Kind = Literal["line", "steps", "points"]
+LineStyle = Literal["-", "none"] | tuple[float, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def curves_figure(content: Curves) -> Figure:
 def _look(labels: tuple[str, ...], label: str, *, joined: bool, marked: bool, dashed: bool) -> Line2D:
     place = labels.index(label)
     colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
-    line = (_DASHES if dashed else "-") if joined else "none"
+    line: LineStyle = (_DASHES if dashed else "-") if joined else "none"
     mark = marker if marked and not dashed else "none"
     # a second round of the colours is drawn hollow
     fill = "none" if place >= len(_COLOURS) else colour
