@@ -20,7 +20,8 @@ from simsnn.schedule.step_by_step import StepByStep
 from simsnn.training.datasets import load_dataset
 from simsnn.training.datasets_digits import DigitsConfig
 from simsnn.training.model import Model, State
-from simsnn.training.modes.run import ModeStep, mode_step
+from simsnn.training.modes.run import mode_step
+from simsnn.training.modes.step import ModeStep
 from simsnn.training.parameters import initial_parameters
 from simsnn.workload.backward_modes import BackwardMode, Bptt
 from simsnn.workload.encoding import Encoding

@@ -17,7 +17,8 @@ from simsnn.errors import UnsupportedOperation
 from simsnn.training.backpropagation import StoredTapes, backpropagate
 from simsnn.training.loss import cross_entropy, mean_squared_error
 from simsnn.training.model import Model, State
-from simsnn.training.modes.run import ModeStep, mode_step
+from simsnn.training.modes.run import mode_step
+from simsnn.training.modes.step import ModeStep
 from simsnn.workload.backward_modes import (
     BackwardMode,
     Bptt,

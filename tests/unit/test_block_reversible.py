@@ -14,8 +14,8 @@ from simsnn.costs import OperandClass
 from simsnn.errors import ConfigError, UnsupportedOperation
 from simsnn.training.model import Model, State
 from simsnn.training.modes.block_reversing import BlockReversed
-from simsnn.training.modes.run import ModeStep, mode_step
-from simsnn.training.modes.step import StepInputs
+from simsnn.training.modes.run import mode_step
+from simsnn.training.modes.step import ModeStep, StepInputs
 from simsnn.training.modes.store_all import StoreAll
 from simsnn.training.recording import record_step
 from simsnn.training.tape import Array

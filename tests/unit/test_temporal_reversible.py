@@ -12,8 +12,8 @@ from simsnn.costs import OperandClass, OperationCounts
 from simsnn.errors import UnsupportedOperation
 from simsnn.results.report import Report
 from simsnn.training.model import Model, State
-from simsnn.training.modes.run import ModeStep, mode_step
-from simsnn.training.modes.step import StepInputs
+from simsnn.training.modes.run import mode_step
+from simsnn.training.modes.step import ModeStep, StepInputs
 from simsnn.training.modes.temporal_reversing import _Levels
 from simsnn.training.recording import record_step
 from simsnn.training.tape import Array

@@ -13,7 +13,7 @@ Which networks allow it: :mod:`simsnn.workload.mode_checks`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,39 +22,13 @@ from simsnn.training.backpropagation import StoredTapes, backpropagate
 from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model
-from simsnn.training.modes.step import StepInputs
-from simsnn.training.normalisation import Normalised
+from simsnn.training.modes.step import ModeStep, StepInputs, mean_readout
 from simsnn.training.tape import Array, Gradients, LayerGradient, LayerTape
 from simsnn.workload.mode_checks import trace_leak
 from simsnn.workload.network import Layer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OnlineStep:
-    """A training step done time step by time step.
-
-    Parameters
-    ----------
-    loss : float
-        Mean over time steps.
-    readout : array, shape (T, B, 1, 1, classes)
-        What the last layer delivered.
-    gradients : Gradients
-        Sum over time steps.
-    kept : Kept
-        What passes from step to step.
-    moments : tuple of Normalised or None, per layer
-        States of normalisations, which are frozen.
-    """
-
-    loss: float
-    readout: Array
-    gradients: Gradients
-    kept: Kept
-    moments: tuple[Normalised | None, ...]
-
-
-def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: bool, keep: bool) -> OnlineStep:
+def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: bool, keep: bool) -> ModeStep:
     """Run a training step online.
 
     Parameters
@@ -76,7 +50,7 @@ def online_step(step: StepInputs, labels: Labels, loss: LossName, *, traces: boo
     readout = np.concatenate([tape[-1].output for tape in tapes])
     found = Gradients(run.vector, joined_gradients(gradients) if keep else gradients[0].layers)
     moments = tuple(tape.normalised for tape in tapes[-1])
-    return OnlineStep(float(np.mean(losses)), readout, found, run.kept, moments)
+    return ModeStep(float(np.mean(losses)), mean_readout(readout), found, run.kept, moments)
 
 
 class _Online:

@@ -5,24 +5,20 @@ Proof: ``tests/unit/test_backward_modes.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from simsnn.training.backpropagation import backpropagate, over_time
-from simsnn.training.kept import Kept
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model, State
 from simsnn.training.modes.block_reversing import BlockReversed
 from simsnn.training.modes.layer_checkpoint import LayerCheckpointed
 from simsnn.training.modes.online import online_step
 from simsnn.training.modes.reversing import Reversed
-from simsnn.training.modes.step import ForwardRun, StepInputs
+from simsnn.training.modes.step import ForwardRun, ModeStep, StepInputs, mean_readout
 from simsnn.training.modes.store_all import StoreAll
 from simsnn.training.modes.temporal_reversing import temporal_step
 from simsnn.training.modes.time_checkpoint import TimeCheckpointed
-from simsnn.training.normalisation import Normalised
-from simsnn.training.tape import Array, Gradients
+from simsnn.training.tape import Array
 from simsnn.workload.backward_modes import (
     BackwardMode,
     BlockReversible,
@@ -34,35 +30,6 @@ from simsnn.workload.backward_modes import (
     TimeCheckpoint,
 )
 from simsnn.workload.mode_checks import check_mode
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ModeStep:
-    """A training step.
-
-    Parameters
-    ----------
-    loss : float
-        Its loss.
-    logits : array, shape (B, classes)
-        Readout, the mean over time.
-    gradients : Gradients
-        Towards every parameter.
-    kept : Kept
-        What lay stored between forward and backward (online: between time steps).
-    moments : tuple of Normalised or None, per layer
-        States of normalisations with batch statistics.
-    leftover : float or None
-        What the inverse left before the first step, where it should be zero, or how far streams were given back
-        from what they had been; None where nothing was inverted.
-    """
-
-    loss: float
-    logits: Array
-    gradients: Gradients
-    kept: Kept
-    moments: tuple[Normalised | None, ...]
-    leftover: float | None = None
 
 
 def mode_step(
@@ -107,18 +74,16 @@ def mode_step(
     every_step = np.ascontiguousarray(np.broadcast_to(x, (model.timesteps, *x.shape[1:])))
     step = StepInputs(model, model.rounded(state.parameters), state.statistics, every_step)
     if isinstance(mode, Sltt | Ottt):
-        online = online_step(step, labels, loss, traces=isinstance(mode, Ottt), keep=keep)
-        return ModeStep(online.loss, _mean(online.readout), online.gradients, online.kept, online.moments)
+        return online_step(step, labels, loss, traces=isinstance(mode, Ottt), keep=keep)
     parameters = step.parameters if backward_parameters is None else model.rounded(backward_parameters)
     if isinstance(mode, TemporalReversible):
-        back = temporal_step(step, labels, loss, parameters, keep=keep)
-        return ModeStep(back.loss, _mean(back.readout), back.gradients, back.kept, back.moments, back.leftover)
+        return temporal_step(step, labels, loss, parameters, keep=keep)
     run = forward_run(step, mode)
-    value, d_logits = loss_function(loss)(_mean(run.readout), labels)
+    value, d_logits = loss_function(loss)(mean_readout(run.readout), labels)
     towards = over_time(d_logits, model.timesteps)
     gradients = backpropagate(model, parameters, run, towards, keep=keep)
     leftover = run.leftover if isinstance(run, Reversed | BlockReversed) else None
-    return ModeStep(value, _mean(run.readout), gradients, run.kept, run.moments, leftover)
+    return ModeStep(value, mean_readout(run.readout), gradients, run.kept, run.moments, leftover)
 
 
 def forward_run(step: StepInputs, mode: BackwardMode) -> ForwardRun:
@@ -132,9 +97,3 @@ def forward_run(step: StepInputs, mode: BackwardMode) -> ForwardRun:
     if isinstance(mode, BlockReversible):
         return BlockReversed(step, mode)
     return StoreAll(step)
-
-
-def _mean(readout: Array) -> Array:
-    """Readout (B, classes)."""
-    logits: Array = readout.mean(axis=0).reshape(readout.shape[1], -1)
-    return logits

@@ -11,7 +11,7 @@ from simsnn.training.backpropagation import TapeSource
 from simsnn.training.kept import Kept, KeptTensor
 from simsnn.training.model import Model, Statistics
 from simsnn.training.normalisation import Normalised
-from simsnn.training.tape import Array, LayerTape
+from simsnn.training.tape import Array, Gradients, LayerTape
 from simsnn.workload.layers import BatchNormLayer
 from simsnn.workload.network import Layer
 
@@ -48,6 +48,35 @@ class StepInputs:
     def tape(self, layer: Layer, inputs: tuple[Array, ...]) -> LayerTape:
         """A layer with its neuron, with batch statistics."""
         return self.model.layer_tape(layer, inputs, self.parameters, self.statistics, training=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModeStep:
+    """A training step.
+
+    Parameters
+    ----------
+    loss : float
+        Its loss.
+    logits : array, shape (B, classes)
+        Readout, the mean over time.
+    gradients : Gradients
+        Towards every parameter.
+    kept : Kept
+        What lay stored between forward and backward (online: between time steps).
+    moments : tuple of Normalised or None, per layer
+        States of normalisations with batch statistics.
+    leftover : float or None
+        What the inverse left before the first step, where it should be zero, or how far streams were given back
+        from what they had been; None where nothing was inverted.
+    """
+
+    loss: float
+    logits: Array
+    gradients: Gradients
+    kept: Kept
+    moments: tuple[Normalised | None, ...]
+    leftover: float | None = None
 
 
 class ForwardRun(TapeSource, Protocol):
@@ -150,3 +179,9 @@ def _behind_flatten(layers: tuple[Layer, ...], index: int) -> int:
     while index >= 0 and layers[index].kind == "flatten":
         index = layers[index].inputs[0]
     return index
+
+
+def mean_readout(readout: Array) -> Array:
+    """Readout (B, classes)."""
+    logits: Array = readout.mean(axis=0).reshape(readout.shape[1], -1)
+    return logits

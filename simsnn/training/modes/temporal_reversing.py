@@ -18,7 +18,7 @@ Which networks allow it: :mod:`simsnn.workload.mode_checks`. Proof: ``tests/unit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,44 +29,15 @@ from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.membrane import rows
 from simsnn.training.model import Model
 from simsnn.training.modes.online import joined_gradients
-from simsnn.training.modes.step import StepInputs
-from simsnn.training.normalisation import Normalised
+from simsnn.training.modes.step import ModeStep, StepInputs, mean_readout
 from simsnn.training.tape import Array, Gradients, LayerTape
 from simsnn.workload.levels import is_level, level_leak
 from simsnn.workload.network import Layer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TemporalStep:
-    """A training step whose backward pass ran time backwards.
-
-    Parameters
-    ----------
-    loss : float
-        Of the mean readout.
-    readout : array, shape (T, B, 1, 1, classes)
-        What the last layer delivered.
-    gradients : Gradients
-        Sum over time steps.
-    kept : Kept
-        Inputs, and one state per neuron of a level.
-    moments : tuple of Normalised or None, per layer
-        States of normalisations, which are frozen.
-    leftover : float
-        Largest state left before the first step.
-    """
-
-    loss: float
-    readout: Array
-    gradients: Gradients
-    kept: Kept
-    moments: tuple[Normalised | None, ...]
-    leftover: float
-
-
 def temporal_step(
     step: StepInputs, labels: Labels, loss: LossName, parameters: Array, *, keep: bool = False
-) -> TemporalStep:
+) -> ModeStep:
     """Run a training step with levels.
 
     Parameters
@@ -99,7 +70,7 @@ def temporal_step(
         vector += parts[-1].vector
         parts = parts if keep else parts[-1:]
     layers = joined_gradients(tuple(reversed(parts))) if keep else parts[-1].layers
-    return TemporalStep(value, readout, Gradients(vector, layers), kept, moments, run.leftover)
+    return ModeStep(value, mean_readout(readout), Gradients(vector, layers), kept, moments, run.leftover)
 
 
 class _Levels:
