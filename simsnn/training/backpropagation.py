@@ -9,10 +9,11 @@ Proof: ``tests/kernels/test_gradients.py`` (finite differences of whole networks
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from simsnn.training.model import Model
 from simsnn.training.normalisation import normalise_backward
 from simsnn.training.pooling import pool_backward
 from simsnn.training.quantise import symmetric
@@ -20,9 +21,6 @@ from simsnn.training.synapse import Synapse
 from simsnn.training.tape import Array, Gradients, LayerGradient, LayerTape, slots_of, steps_of, unflattened
 from simsnn.workload.layers import AvgPoolLayer, MaxPoolLayer
 from simsnn.workload.network import Layer
-
-if TYPE_CHECKING:
-    from simsnn.training.model import Model
 
 
 class TapeSource(Protocol):
@@ -63,6 +61,29 @@ class StoredTapes:
     def steps(self, index: int) -> int:
         """See :class:`TapeSource`."""
         return len(self.tapes[index].output)
+
+
+def gradients_of(
+    model: Model, parameters: Array, tapes: tuple[LayerTape, ...], d_logits: Array, *, keep: bool = False
+) -> Gradients:
+    """Backpropagate through layers and time, everything stored.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    parameters : array, shape (P,)
+        Those of the forward pass.
+    tapes : tuple of LayerTape
+        What the forward pass returned.
+    d_logits : array, shape (B, classes)
+        Gradient of the loss towards the readout.
+    keep : bool
+        True returns the gradients at every layer as well.
+    """
+    rounded = model.rounded(parameters)
+    towards = over_time(d_logits, len(tapes[-1].output))
+    return backpropagate(model, rounded, StoredTapes(model, rounded, tapes), towards, keep=keep)
 
 
 def backpropagate(

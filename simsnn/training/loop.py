@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.errors import ConfigError, Where
+from simsnn.training.backpropagation import gradients_of
 from simsnn.training.config import TrainConfig, check_delays
 from simsnn.training.datasets import Dataset, check_encoding, load_dataset
 from simsnn.training.delayed import Delays, WeightVersions
@@ -173,7 +174,7 @@ class _Trainer:
             return done.loss, done.gradients.vector, done.moments
         tapes = self.model.forward(forward, x, state.statistics, training=True)
         loss, d_logits = loss_function(self.config.loss)(self.model.logits(tapes), labels)
-        gradient = self.model.backward(backward, tapes, d_logits).vector
+        gradient = gradients_of(self.model, backward, tapes, d_logits).vector
         return loss, gradient, tuple(tape.normalised for tape in tapes)
 
     def evaluate(self, state: State) -> tuple[float, tuple[str, ...]]:

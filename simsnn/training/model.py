@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.errors import ConfigError, Where
-from simsnn.training.backpropagation import StoredTapes, backpropagate, over_time
 from simsnn.training.membrane import Membrane
 from simsnn.training.normalisation import Moments, Normalised, normalise
 from simsnn.training.parameters import Layout
 from simsnn.training.pooling import pool_maximum, pool_mean
 from simsnn.training.quantise import Rounding, symmetric, unit_interval
 from simsnn.training.synapse import Synapse
-from simsnn.training.tape import Gradients, LayerTape, flattened, slots_of, steps_of
+from simsnn.training.tape import LayerTape, flattened, slots_of, steps_of
 from simsnn.workload.layers import AvgPoolLayer, BatchNormLayer, MaxPoolLayer
 from simsnn.workload.network import Layer, Network, neuron_behind
 
@@ -200,26 +199,6 @@ class Model:
             if isinstance(layer.config, BatchNormLayer):
                 updated[layer.index] = stored.towards(batch.moments, layer.config.momentum)
         return tuple(updated)
-
-    def backward(
-        self, parameters: Array, tapes: tuple[LayerTape, ...], d_logits: Array, *, keep: bool = False
-    ) -> Gradients:
-        """Backpropagate through layers and time.
-
-        Parameters
-        ----------
-        parameters : array, shape (P,)
-            Those of the forward pass.
-        tapes : tuple of LayerTape
-            What the forward pass returned.
-        d_logits : array, shape (B, classes)
-            Gradient of the loss towards the readout.
-        keep : bool
-            True returns the gradients at every layer as well.
-        """
-        rounded = self.rounded(parameters)
-        towards = over_time(d_logits, len(tapes[-1].output))
-        return backpropagate(self, rounded, StoredTapes(self, rounded, tapes), towards, keep=keep)
 
     def layer_tape(
         self, layer: Layer, inputs: tuple[Array, ...], parameters: Array, statistics: Statistics, *, training: bool

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.kernels.pooling import avg_pool, max_pool_select
+from simsnn.training.backpropagation import gradients_of
 from simsnn.training.loss import Labels, LossName, loss_function
 from simsnn.training.model import Model, State
 from simsnn.training.modes.run import mode_step
@@ -143,7 +144,7 @@ def record_step(
     if own_gradients(model.network, mode):
         gradients = mode_step(model, state, every_step, labels, loss, mode, keep=True).gradients
     else:
-        gradients = model.backward(state.parameters, tapes, d_logits, keep=True)
+        gradients = gradients_of(model, state.parameters, tapes, d_logits, keep=True)
     recorder = _Recorder(model, state.parameters, tapes, gradients)
     return Recording(tuple(recorder.layer(layer) for layer in model.network.weight_layers), value, logits)
 

@@ -15,13 +15,10 @@ Proof: ``tests/unit/test_block_reversible.py``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from simsnn.errors import ConfigError, Where
+from simsnn.workload.layer import Layer
 from simsnn.workload.layers import AddLayer
-
-if TYPE_CHECKING:
-    from simsnn.workload.network import Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,9 @@ Proof: ``tests/unit/test_temporal_reversible.py``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from simsnn.costs import OperationCounts
 from simsnn.neurons.lif import LifNeuron
-
-if TYPE_CHECKING:
-    from simsnn.workload.network import Layer
+from simsnn.workload.layer import Layer
 
 
 def is_level(layer: Layer) -> bool:

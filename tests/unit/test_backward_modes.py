@@ -14,7 +14,7 @@ import pytest
 
 from simsnn.costs import OperandClass
 from simsnn.errors import UnsupportedOperation
-from simsnn.training.backpropagation import StoredTapes, backpropagate
+from simsnn.training.backpropagation import StoredTapes, backpropagate, gradients_of
 from simsnn.training.loss import cross_entropy, mean_squared_error
 from simsnn.training.model import Model, State
 from simsnn.training.modes.run import mode_step
@@ -115,7 +115,7 @@ def test_store_all_is_what_training_does() -> None:
     step = mode_step(model, state, x, labels, "mse", Bptt())
     tapes = model.forward(state.parameters, np.repeat(x, T, axis=0), state.statistics, training=True)
     _, d_logits = mean_squared_error(model.logits(tapes), labels)
-    np.testing.assert_array_equal(step.gradients.vector, model.backward(state.parameters, tapes, d_logits).vector)
+    np.testing.assert_array_equal(step.gradients.vector, gradients_of(model, state.parameters, tapes, d_logits).vector)
 
 
 def _elements(step: ModeStep) -> dict[OperandClass, int]:
