@@ -43,11 +43,14 @@ class ResolvedActivity:
         Training steps in an epoch of the data set, where there is one.
     from_cache : bool
         True when nothing was trained now.
+    flipped : tuple of (str, float)
+        Share of spikes that a float inverse gives back as the other one, per layer that training relied on it.
     """
 
     activity: Activity | None
     steps_per_epoch: int | None = None
     from_cache: bool = False
+    flipped: tuple[tuple[str, float], ...] = ()
 
     @cached_property
     def digest(self) -> str | None:
@@ -65,12 +68,21 @@ class ResolvedActivity:
             masks = [("output", entry.outputs), ("surrogate", entry.surrogate), ("needed", entry.input_needed)]
             masks += [(f"gradient_{chain.point.value}", chain.mask) for chain in entry.gradients]
             rates |= {f"{entry.layer}.{name}": mask.rate for name, mask in masks if mask is not None}
+        rates |= {f"{layer}.flipped": share for layer, share in self.flipped}
         return ActivitySummary(
             kind=self.activity.kind.value,
             synthetic=self.activity.synthetic,
             accuracy=self.activity.accuracy,
             rates=rates,
-            warnings=self.activity.warnings(),
+            warnings=(*self.activity.warnings(), *self._flips()),
+        )
+
+    def _flips(self) -> tuple[str, ...]:
+        worst = max(self.flipped, key=lambda entry: entry[1], default=("", 0.0))
+        if not worst[1]:
+            return ()
+        return (
+            f"the float inverse gives back up to {worst[1]:.2g} of the spikes flipped ({worst[0]}): gradients differ",
         )
 
     def product(self, operation: GemmOperation) -> ProductActivity | None:
@@ -155,7 +167,7 @@ def _trained(
     )
     for warning in trained.activity.warnings():
         _LOG.warning("%s", warning)
-    return ResolvedActivity(trained.activity, trained.steps_per_epoch, trained.from_cache)
+    return ResolvedActivity(trained.activity, trained.steps_per_epoch, trained.from_cache, trained.flipped)
 
 
 def _rounding(experiment: ExperimentConfig) -> Rounding | None:

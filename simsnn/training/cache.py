@@ -40,6 +40,8 @@ from simsnn.workload.step_tensors import STORE_ALL
 _LOG = logging.getLogger(__name__)
 _TRACE, _TRAINING, _CHECKSUMS = "activity.npz", "training.json", "checksums.json"
 FORMAT = 1
+RECORDED_OF_MODES = 2
+"""Version of what is stored of trainings whose mode has gradients of its own; 2: the share of flipped spikes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,8 @@ class TrainedActivity:
         Updates per epoch.
     from_cache : bool
         True when nothing was trained now.
+    flipped : tuple of (str, float)
+        Share of spikes that a float inverse gives back as the other one, per layer that the training relied on it.
     """
 
     activity: Activity
@@ -68,6 +72,7 @@ class TrainedActivity:
     silent_layers: tuple[str, ...]
     steps_per_epoch: int
     from_cache: bool
+    flipped: tuple[tuple[str, float], ...] = ()
 
 
 def training_digest(
@@ -99,7 +104,7 @@ def training_digest(
     if delays is not None:
         content["delays"] = asdict(delays)
     if own_gradients(network, mode):
-        content["mode"] = mode.model_dump(mode="json")
+        content["mode"] = [RECORDED_OF_MODES, mode.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -140,9 +145,8 @@ def trained_activity(
     model = train(network, config, timesteps, batch, encoding, seed, progress, rounding, delays, mode)
     recording = record(network, config, timesteps, batch, encoding, seed, model.recorded, rounding, mode)
     activity = to_activity(recording, network, model.recorded_accuracy)
-    fresh = TrainedActivity(
-        activity, model.history, model.accuracy, model.silent_layers, model.steps_per_epoch, from_cache=False
-    )
+    course = (model.history, model.accuracy, model.silent_layers, model.steps_per_epoch)
+    fresh = TrainedActivity(activity, *course, from_cache=False, flipped=recording.flipped)
     try:
         _store(folder, fresh, network)
     except OSError as error:
@@ -162,6 +166,7 @@ def _store(folder: Path, entry: TrainedActivity, network: Network) -> None:
             "accuracy": entry.accuracy,
             "silent_layers": list(entry.silent_layers),
             "steps_per_epoch": entry.steps_per_epoch,
+            "flipped": entry.flipped,
         }
         (temporary / _TRAINING).write_text(json.dumps(training))
         checksums = {name: _sha256(temporary / name) for name in (_TRACE, _TRAINING)}
@@ -196,6 +201,7 @@ def _load(folder: Path) -> TrainedActivity | None:
         tuple(training["silent_layers"]),
         training["steps_per_epoch"],
         from_cache=True,
+        flipped=tuple((name, share) for name, share in training.get("flipped", ())),
     )
 
 

@@ -17,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.kernels.pooling import avg_pool, max_pool_select
+from simsnn.neurons import Reversible
+from simsnn.neurons.inversion import inversion_error
 from simsnn.training.backpropagation import gradients_of
 from simsnn.training.loss import Labels, LossName, loss_function
+from simsnn.training.membrane import rows
 from simsnn.training.model import Model, State
 from simsnn.training.modes.run import mode_step
 from simsnn.training.tape import Gradients, LayerTape
@@ -31,7 +34,7 @@ from simsnn.workload.activity import (
     LayerActivity,
     SpikeTensor,
 )
-from simsnn.workload.backward_modes import BackwardMode
+from simsnn.workload.backward_modes import BackwardMode, ReversibleMode
 from simsnn.workload.layers import AvgPoolLayer, MaxPoolLayer
 from simsnn.workload.mode_checks import own_gradients
 from simsnn.workload.network import Layer, Network, neuron_behind
@@ -110,11 +113,15 @@ class RecordedLayer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One training step: weight layers first to last, loss, readout."""
+    """One training step: weight layers first to last, loss, readout.
+
+    ``flipped``: per layer whose float inverse the step relied on, the share of spikes it gives back as the other one.
+    """
 
     layers: tuple[RecordedLayer, ...]
     loss: float
     logits: Array
+    flipped: tuple[tuple[str, float], ...] = ()
 
 
 def record_step(
@@ -141,12 +148,27 @@ def record_step(
     tapes = model.forward(state.parameters, every_step, state.statistics, training=True)
     logits = model.logits(tapes)
     value, d_logits = loss_function(loss)(logits, labels)
+    flipped: tuple[tuple[str, float], ...]
     if own_gradients(model.network, mode):
         gradients = mode_step(model, state, every_step, labels, loss, mode, keep=True).gradients
+        flipped = _flipped(model.network, tapes, mode)
     else:
-        gradients = gradients_of(model, state.parameters, tapes, d_logits, keep=True)
+        gradients, flipped = gradients_of(model, state.parameters, tapes, d_logits, keep=True), ()
     recorder = _Recorder(model, state.parameters, tapes, gradients)
-    return Recording(tuple(recorder.layer(layer) for layer in model.network.weight_layers), value, logits)
+    return Recording(tuple(recorder.layer(layer) for layer in model.network.weight_layers), value, logits, flipped)
+
+
+def _flipped(network: Network, tapes: tuple[LayerTape, ...], mode: BackwardMode) -> tuple[tuple[str, float], ...]:
+    """Share of flipped spikes of every layer whose float inverse the mode relies on."""
+    if not isinstance(mode, ReversibleMode):
+        return ()
+    layers = [layer for layer in network.layers if isinstance(layer.neuron, Reversible)]
+    return tuple((layer.name, _flips(layer, tapes[layer.index].current, mode)) for layer in layers)
+
+
+def _flips(layer: Layer, current: Array, mode: ReversibleMode) -> float:
+    assert isinstance(layer.neuron, Reversible)
+    return inversion_error(layer.neuron, rows(current), mode.anchor).flipped
 
 
 class _Recorder:
