@@ -82,7 +82,8 @@ class SteadyState:
     first, rows : int
         Iterations ``first`` .. ``first + rows - 1`` happen again a period later.
     counted : int
-        First iteration whose counters repeat too: what it did depends on the iterations since ``first`` alone.
+        First iteration whose counters repeat too: what it did depends alone on the iterations since ``first``, and
+        on as many after it that repeat.
     simulated : int
         Iterations of the run.
     cut : int or None
@@ -239,7 +240,8 @@ class _Rows:
         """What a repeated block tells: the latest cut that its rows allow."""
         period = Period(block.iterations, block.cycles)
         first, stop = max(block.first, reach), block.first + block.rows
-        enough = stop - first >= reach  # for counters, which look at the iterations before
+        # counters look at the iterations before and, where an engine turns back to an earlier one, at those after
+        enough = stop - first >= 2 * reach
         limit = self._differs(first, block.iterations) if enough else ABSENT
         for end in range(stop if enough else first, first, -1):
             cut = int(self.begun[end])
@@ -276,4 +278,5 @@ class _Rows:
         """Rows that are under way at once before the cut, after it and in the whole row between."""
         lasts = int((self.end - self.begin)[block.first : block.first + block.rows].max())
         open_rows = -(-lasts * block.iterations // block.cycles)
-        return max(block.iterations, max(block.first, reach) + 4 * open_rows + 3 * block.iterations - self.count)
+        needed = max(4 * open_rows, 2 * reach) + 3 * block.iterations
+        return max(block.iterations, max(block.first, reach) + needed - self.count)

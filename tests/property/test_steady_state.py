@@ -95,3 +95,10 @@ def test_levels_without_contention_are_extended_too(level: str) -> None:
     for seed in range(30):
         found.append(check_extension(random_template(Random(f"steady{seed}"), Traffic()), 30, 3, level))
     assert sum(state is not None for state in found) >= 12
+
+
+def test_counters_that_look_ahead_are_not_taken_from_the_drain() -> None:
+    """Seven repeated rows, a reach of seven: the first row that could be counted already felt the end of the run."""
+    traffic = Traffic(jobs=7, processors=4, longest=2, largest_bytes=4, largest_message=4, shared_dram=False)
+    found = [check_extension(random_template(Random(40272778 + i), traffic), 16, 1) for i in range(40)]
+    assert len(found) == 40
