@@ -14,7 +14,7 @@ from simsnn.pipeline_preparation import prepare_pipeline
 from simsnn.pipeline_run import run_pipeline
 from simsnn.results.pipeline_report import PipelineReport
 
-SAMPLES, BATCH, SIMULATED, CHECKED, REPEATS = 50_000, 4, 8, 12, 3
+SAMPLES, BATCH, SIMULATED, CHECKED, REPEATS = 50_000, 4, 12, 16, 3
 
 
 def epoch_steady() -> Measurement:
