@@ -35,7 +35,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "Python has no venv module; on Debian: sudo apt-get install -y python3-venv"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,data,solver]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,data,solver,cluster,search,parquet,nir,docs]'
 	@touch $(READY)
 
 clean:

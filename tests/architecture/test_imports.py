@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("viz",),
     ("results.write",),
+    ("sweep",),
     ("reproduction",),
     ("commands",),
     ("cli", "__init__"),
@@ -48,7 +49,13 @@ CONFINED = {
     "typer": ("cli",),
     "ortools": ("schedule.optimum",),
     "platformdirs": ("paths",),
-    "threadpoolctl": ("training.loop",),
+    "threadpoolctl": ("training.loop", "sweep"),
+    "optuna": ("sweep.search",),
+    "dask": ("sweep.dask_executor",),
+    "distributed": ("sweep.dask_executor",),
+    "pyarrow": ("sweep.parquet",),
+    "nir": ("importers.nir",),
+    "torch": ("importers.frameworks",),
 }
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_KERNEL = 400, 80, 120
 

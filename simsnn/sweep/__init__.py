@@ -1,0 +1,1 @@
+"""Sweeps: many points of one experiment, run in parallel, resumable, into one table."""
