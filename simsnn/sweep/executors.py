@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Protocol, Self
 
-from simsnn.errors import ConfigError, nearest
+from simsnn.errors import ConfigError
 from simsnn.results.sweep_table import PointStatus
 from simsnn.sweep.log import Outcome
 from simsnn.sweep.worker import PointWorker, Task, WorkerPlan
@@ -209,16 +209,13 @@ def _end_with_parent() -> None:
 
 
 def executor_of(kind: str, plan: WorkerPlan, workers: int, scheduler: str | None) -> Executor:
-    """Executor by name.
+    """Executor by name, one of ``EXECUTORS``.
 
     Raises
     ------
     ConfigError
-        If there is none of that name, or what it needs is not installed.
+        If what it needs is not installed.
     """
-    if kind not in EXECUTORS:
-        close = nearest(kind, EXECUTORS)
-        raise ConfigError(f"no executor {kind!r}", value=kind, allowed=EXECUTORS, nearest=close)
     if kind == "serial":
         return SerialExecutor(plan)
     if kind == "processes":

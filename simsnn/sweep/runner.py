@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from simsnn.config.resolve import content_hash
 from simsnn.config.sweep import GeneticSampling
-from simsnn.errors import ConfigError, SimsnnError
+from simsnn.errors import ConfigError, SimsnnError, nearest
 from simsnn.results.store import StorageError
 from simsnn.results.sweep_store import INFO, LOG, SWEEPS, StoredSweep
 from simsnn.results.sweep_table import PointStatus, info_from_json
@@ -54,12 +54,26 @@ class SweepOptions:
         Address of a running Dask cluster.
     retry_failed : bool
         Whether failed points run again; refused ones never change.
+
+    Raises
+    ------
+    ConfigError
+        For an executor that does not exist.
     """
 
     executor: str = EXECUTORS[1]
     workers: int | None = None
     scheduler: str | None = None
     retry_failed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.executor not in EXECUTORS:
+            close = nearest(self.executor, EXECUTORS)
+            message = f"no executor {self.executor!r}"
+            raise ConfigError(message, value=self.executor, allowed=EXECUTORS, nearest=close)
+        if self.scheduler is not None and self.executor != "dask":
+            message = f"a scheduler is for the executor dask, not {self.executor}"
+            raise ConfigError(message, value=self.scheduler, remedy="leave one of the two out")
 
     @property
     def worker_count(self) -> int:
