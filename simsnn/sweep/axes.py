@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from simsnn.config.loader import Document
+from simsnn.config.loader import PRESET_FOLDERS, Document
 from simsnn.config.sweep import AxisConfig, AxisSetting, Number
 from simsnn.errors import ConfigError, Where, nearest
 from simsnn.results.sweep_table import METRICS, AxisInfo, Scalar
@@ -127,9 +127,16 @@ def _axis(config: AxisConfig, document: Document, place: tuple[Step, ...], folde
 
 def _assignments(setting: AxisSetting, value: Any) -> tuple[Assignment, ...]:
     paths = tuple(steps_of(path) for path in setting.targets)
-    if setting.form != "files":
-        return tuple(Assignment(path, value) for path in paths)
-    return tuple(_file_assignment(path, str(value)) for path in paths)
+    if setting.form == "files":
+        return tuple(_file_assignment(path, str(value)) for path in paths)
+    return tuple(assignment_of(path, value) for path in paths)
+
+
+def assignment_of(path: tuple[Step, ...], value: Any) -> Assignment:
+    """A value at a path; naming another file or preset replaces the whole section."""
+    if len(path) == 2 and path[0] in PRESET_FOLDERS and path[1] in ("file", "preset"):
+        return Assignment(path[:1], {str(path[1]): value})
+    return Assignment(path, value)
 
 
 def steps_of(path: str) -> tuple[Step, ...]:
@@ -153,7 +160,9 @@ def _values(setting: AxisSetting, document: Document, place: tuple[Step, ...], f
         return setting.values
     if setting.files is not None:
         _check_file_paths(setting, where)
-        return tuple(_file(folder, name, document.where((*place, "files", i))) for i, name in enumerate(setting.files))
+        for index, name in enumerate(setting.files):
+            _check_file(folder, name, document.where((*place, "files", index)))
+        return setting.files
     numbers: tuple[Number, ...] = getattr(setting, form)
     count = 0
     if form == "log_range":
@@ -181,12 +190,11 @@ def _check_file_paths(setting: AxisSetting, where: Where) -> None:
             )
 
 
-def _file(folder: Path, name: str, where: Where) -> str:
+def _check_file(folder: Path, name: str, where: Where) -> None:
     path = folder / name
     if not path.is_file():
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ConfigError(f"no such file: {path}", where=where, value=name, nearest=nearest(path.name, siblings))
-    return str(path)
 
 
 def _amounts(numbers: tuple[Number, ...], where: Where) -> tuple[tuple[Fraction, ...], str]:

@@ -30,9 +30,8 @@ _NAMED_BY_FILE = (*PRESET_FOLDERS, "activity")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One top-level part of an experiment: composed, as canonical JSON, and validated (None: it is not valid)."""
+    """One top-level part of an experiment: as canonical JSON, and validated (None: it is not valid)."""
 
-    tree: Any
     text: str
     value: Any
 
@@ -60,6 +59,7 @@ class Composer:
         self.base = base
         self.axes = axes
         self._known: OrderedDict[str, Section] = OrderedDict()
+        self._files: dict[str, Document] = {}
         self._fields = {field.alias or name: (name, field) for name, field in ExperimentConfig.model_fields.items()}
         self._checks: dict[str, TypeAdapter[Any]] = {}
 
@@ -71,16 +71,15 @@ class Composer:
         ConfigError
             With the place in the sweep file if a value of an axis is wrong, else in the base.
         """
-        moved = self._moved(choice)
         tree = dict(self.base.tree)
-        for assignment, where in moved:
-            assign(tree, assignment, where)
+        for assignment, where in self._moved(choice):
+            loaded = self._loaded(assignment, where)
+            assign(tree, assignment if loaded is None else Assignment(assignment.path, loaded.tree), where)
         sections: dict[str, Section] = {}
         for key, part in tree.items():
             if key not in self._fields:
                 return self._whole(choice)
-            named = [(entry, where) for entry, where in moved if entry.path[0] == key]
-            sections[key] = self._section(key, part, named)
+            sections[key] = self._section(key, part)
             if sections[key].value is None and part is not None:
                 return self._whole(choice)
         if any(field.is_required() and key not in sections for key, (_, field) in self._fields.items()):
@@ -93,18 +92,18 @@ class Composer:
         document = self.document(choice)
         experiment = build(ExperimentConfig, document)
         return Composed(
-            experiment, _joined({key: Section(part, canonical(part), None) for key, part in document.tree.items()})
+            experiment, _joined({key: Section(canonical(part), None) for key, part in document.tree.items()})
         )
 
     def document(self, choice: Choice) -> Document:
         """The composed document of a choice, with the place of every value; the base stays as it is."""
-        document = Document(dict(self.base.tree), dict(self.base.places))
-        moved = self._moved(choice)
-        for assignment, where in moved:
-            assign(document.tree, assignment, where)
-            _place(document, assignment.path, where)
-        if any(_names_a_file(entry.path) for entry, _ in moved):
-            compose(document, Path.cwd())
+        document = Document(dict(self.base.tree), dict(self.base.places), set(self.base.found))
+        for assignment, where in self._moved(choice):
+            loaded = self._loaded(assignment, where)
+            if loaded is None:
+                set_value(document, assignment, where)
+            else:
+                document.graft(assignment.path, loaded)
         return document
 
     def _moved(self, choice: Choice) -> list[tuple[Assignment, Where]]:
@@ -116,19 +115,27 @@ class Composer:
         ]
         return sorted(moved, key=lambda entry: len(entry[0].path))
 
-    def _section(self, key: str, part: Any, moved: list[tuple[Assignment, Where]]) -> Section:
+    def _loaded(self, assignment: Assignment, where: Where) -> Document | None:
+        """Content of the file or preset that stands for a whole section; None for any other value."""
+        path, value = assignment.path, assignment.value
+        if len(path) > 1 or path[0] not in _NAMED_BY_FILE or not isinstance(value, dict):
+            return None
+        known = f"{where.file}:{path[0]}:{canonical(value)}"
+        if known not in self._files:
+            document = Document({str(path[0]): value})
+            _place(document, path, where)
+            composed = compose(document, Path.cwd())
+            places = {at[1:]: place for at, place in composed.places.items() if at}
+            self._files[known] = Document(composed.tree[path[0]], places)
+        return self._files[known]
+
+    def _section(self, key: str, part: Any) -> Section:
         text = canonical(part)
         known = f"{key}:{text}"
         if known in self._known:
             self._known.move_to_end(known)
             return self._known[known]
-        if key in _NAMED_BY_FILE and any(_names_a_file(entry.path) for entry, _ in moved):
-            document = Document({key: part})
-            for entry, where in moved:
-                _place(document, entry.path, where)
-            part = compose(document, Path.cwd()).tree[key]
-            text = canonical(part)
-        section = self._known[known] = Section(part, text, self._validated(key, text))
+        section = self._known[known] = Section(text, self._validated(key, text))
         if len(self._known) > KEPT_SECTIONS:
             self._known.popitem(last=False)
         return section
@@ -149,10 +156,6 @@ def _annotated(field: FieldInfo) -> Any:
     for rule in rules:
         found = Annotated[found, rule]
     return found
-
-
-def _names_a_file(path: tuple[Step, ...]) -> bool:
-    return path[0] in _NAMED_BY_FILE and (len(path) == 1 or path[1] in ("file", "preset"))
 
 
 def assign(tree: dict[str, Any], assignment: Assignment, where: Where) -> None:
@@ -177,10 +180,22 @@ def assign(tree: dict[str, Any], assignment: Assignment, where: Where) -> None:
         node[str(path[-1])] = assignment.value
 
 
+def set_value(document: Document, assignment: Assignment, where: Where) -> None:
+    """Set one value in a document, and remember its place.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing at the path.
+    """
+    assign(document.tree, assignment, where)
+    _place(document, assignment.path, where)
+
+
 def _place(document: Document, path: tuple[Step, ...], where: Where) -> None:
-    for old in [known for known in document.places if known[: len(path)] == path]:
-        del document.places[old]
-    document.places[path] = Where("", where.file, where.line)
+    document.forget(path)
+    for depth in range(1, len(path) + 1):  # what is above it may be new as well
+        document.places.setdefault(path[:depth], Where("", where.file, where.line))
 
 
 def _child(node: Any, step: Step, path: tuple[Step, ...], where: Where) -> Any:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simsnn.config.loader import Document, override, preset_folder, preset_names, read_yaml
+from simsnn.config.loader import Document, compose, override, preset_folder, preset_names, read_yaml
 from simsnn.config.resolve import build, content_hash, load_document
 from simsnn.config.sweep import Objective, SweepConfig
 from simsnn.errors import ConfigError, SimsnnError, Where, nearest
 from simsnn.results.sweep_table import METRICS, ObjectiveInfo, SweepInfo
-from simsnn.sweep.axes import Assignment, Axis, axes_of, steps_of
-from simsnn.sweep.composition import Composed, Composer, assign, canonical
+from simsnn.sweep.axes import Axis, assignment_of, axes_of, steps_of
+from simsnn.sweep.composition import Composed, Composer, canonical, set_value
 from simsnn.sweep.identity import versions
 from simsnn.sweep.points import Space, SweepPoint, nothing_allowed, points_of, space_of
 
@@ -145,22 +145,11 @@ def _base(
     for path, value in config.set.items():
         where = document.where(("set", path))
         _check_free(path, axes, where)
-        steps = steps_of(path)
-        assign(base.tree, Assignment(steps, value), where)
-        base.places = {known: at for known, at in base.places.items() if known[: len(steps)] != steps}
-        base.places[steps] = Where("", where.file, where.line)
+        set_value(base, assignment_of(steps_of(path), value), where)
     for assignment in overrides:
         _check_free(assignment.split("=")[0].strip(), axes, Where("", "--set"))
         override(base, assignment)
-    _compose_again(base, (*config.set, *(entry.split("=")[0].strip() for entry in overrides)))
-    return base
-
-
-def _compose_again(base: Document, paths: tuple[str, ...]) -> None:
-    from simsnn.config.loader import compose
-
-    if any(len(path.split(".")) == 1 or path.endswith((".file", ".preset")) for path in paths):
-        compose(base, Path.cwd())
+    return compose(base, Path.cwd())
 
 
 def _check_free(path: str, axes: tuple[Axis, ...], where: Where) -> None:
