@@ -115,7 +115,9 @@ class _Lines:
         left = progress.total - progress.done
         if not self._started:
             self._started = True
-            self._say(f"{progress.stored:,} of {progress.total:,} points are stored; {left:,} to run")
+            refused = progress.done - progress.stored
+            more = f"{refused:,} refused, " if refused else ""
+            self._say(f"{progress.stored:,} of {progress.total:,} points are stored; {more}{left:,} to run")
         if not self._estimated and progress.left_s is not None and left:
             self._estimated = True
             noun = "worker" if progress.workers == 1 else "workers"

@@ -74,6 +74,13 @@ class StoredLayer(StrictModel):
     gradient: int | None
 
 
+class StoredShare(StrictModel):
+    """Share of flipped spikes of a layer."""
+
+    layer: str
+    share: float
+
+
 class StoredActivity(StrictModel):
     """Contents of ``activity.json``."""
 
@@ -83,7 +90,7 @@ class StoredActivity(StrictModel):
     kind: str
     accuracy: float | None
     steps_per_epoch: int | None
-    flipped: tuple[tuple[str, float], ...]
+    flipped: tuple[StoredShare, ...]
     layers: tuple[StoredLayer, ...]
 
 
@@ -134,7 +141,7 @@ def save(resolved: ResolvedActivity, folder: Path) -> None:
             kind=activity.kind.value,
             accuracy=activity.accuracy,
             steps_per_epoch=resolved.steps_per_epoch,
-            flipped=resolved.flipped,
+            flipped=tuple(StoredShare(layer=layer, share=share) for layer, share in resolved.flipped),
             layers=tuple(files.layer(entry) for entry in activity.layers),
         )
         (temporary / _META).write_text(meta.model_dump_json(), encoding="utf-8")
@@ -178,7 +185,8 @@ def load(folder: Path) -> ResolvedActivity:
 
     layers = tuple(layer(entry) for entry in meta.layers)
     activity = Activity(meta.timesteps, meta.batch, layers, ActivityKind(meta.kind), meta.accuracy)
-    return ResolvedActivity(activity, meta.steps_per_epoch, True, meta.flipped)
+    flipped = tuple((entry.layer, entry.share) for entry in meta.flipped)
+    return ResolvedActivity(activity, meta.steps_per_epoch, True, flipped)
 
 
 class SharedActivities:

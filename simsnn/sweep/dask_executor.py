@@ -18,7 +18,7 @@ from simsnn.sweep.executors import PINNED
 from simsnn.sweep.log import Outcome
 from simsnn.sweep.worker import PointWorker, Task, WorkerPlan
 
-WAIT_FOR_WORKERS_S = 60
+WAIT_FOR_WORKERS_S, CONNECT_S = 60, 15
 _PLUGIN = "simsnn-sweep"
 
 
@@ -51,12 +51,12 @@ class DaskExecutor:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     silence_logs="ERROR",
                 )
         try:
             address = self._cluster if self._scheduler is None else self._scheduler
-            self._client = Client(address, timeout=15, set_as_default=False)
+            self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
             self._client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
             self._client.register_plugin(_SweepPlugin(self._plan), name=_PLUGIN)
         except (OSError, TimeoutError, ValueError) as error:
@@ -79,7 +79,7 @@ class DaskExecutor:
         """Outcomes as they come; as many points are out as there are workers."""
         waiting = iter(tasks)
         out: dict[str, Task] = {}
-        running = as_completed()
+        running = as_completed(loop=self._client.loop)
         task = next(waiting, None)
         while task is not None or out:
             while task is not None and len(out) < self._slots():

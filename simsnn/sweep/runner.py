@@ -5,7 +5,6 @@ Proof: ``tests/integration/test_sweep_runner.py``.
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import os
@@ -230,14 +229,17 @@ class _Run:
         return tuple(fmean(column) for column in zip(*rows, strict=True))
 
     def _evaluate(self, choices: Iterable[Choice]) -> None:
-        """Outcomes of all choices, from the log or from the workers, who are started when the first has to run."""
-        tasks = self._tasks(choices)
-        first = next(tasks, None)
+        """Outcomes of all choices, from the log or from the workers, who start while the rest is looked up."""
+        tasks: list[Task] = []
+        for task in self._tasks(choices):
+            tasks.append(task)
+            self._workers()
         self.watch(self.progress)
-        if first is None:
+        if not tasks:
             return
-        for outcome in self._workers().run(itertools.chain((first,), tasks)):
+        for outcome in self._workers().run(tasks):
             self._add(outcome)
+            self.watch(self.progress)
 
     def _tasks(self, choices: Iterable[Choice]) -> Iterator[Task]:
         out: set[str] = set()
@@ -277,7 +279,6 @@ class _Run:
         self.log.add(outcome)
         self.known[outcome.id] = outcome
         self.progress.count(outcome)
-        self.watch(self.progress)
         if time.monotonic() - self._written_s > WRITTEN_EVERY_S:
             self._write()
             self._written_s = time.monotonic()
