@@ -140,3 +140,29 @@ def test_bad_input_is_one_line_and_exit_code_two(tmp_path: Path, capsys: Capture
     assert "Traceback" not in err
     assert main([*words, "--json"]) == 2
     assert json.loads(capsys.readouterr().err)["error"]["message"]
+
+
+def test_stored_sweeps_are_listed(tmp_path: Path, capsys: Capture) -> None:
+    sweep_file(tmp_path / "files")
+    assert main(["runs", "--only-sweeps"]) == 0
+    assert "no sweeps here" in capsys.readouterr().out
+    assert sweep("-q", "--no-figures") == 0
+    damaged = tmp_path / "results/sweeps/damaged"
+    damaged.mkdir()
+    (damaged / INFO).write_text("{}")
+    (damaged / POINTS).write_text("")
+    capsys.readouterr()
+    assert main(["runs", "--only-sweeps", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["name"], row["points"], row["ok"], row["axes"]) == ("small", 6, 6, ["rows", "columns"])
+    assert main(["runs"]) == 0
+    assert "rows x columns" in capsys.readouterr().out
+    assert main(["runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_sweep_files_have_a_schema_and_are_listed(capsys: Capture) -> None:
+    assert main(["schema", "sweep"]) == 0
+    assert "axes" in json.loads(capsys.readouterr().out)["properties"]
+    assert main(["list", "sweeps", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"sweeps": ["array_size"]}
