@@ -34,15 +34,20 @@ def runs(
     root: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of run folders.")] = Path(
         "results/runs"
     ),
+    sweeps: Annotated[Path, typer.Option("--sweeps", metavar="DIR", help="Folder of sweep folders.")] = Path(
+        "results/sweeps"
+    ),
+    only_sweeps: Annotated[bool, typer.Option("--only-sweeps", help="List sweeps, not runs.")] = False,
 ) -> None:
-    """List the stored runs."""
-    from simsnn.commands.listing import print_runs, run_rows
+    """List the stored runs and sweeps; with --json the runs, or the sweeps alone."""
+    from simsnn.commands.listing import print_runs, print_sweeps, run_rows, sweep_rows
 
-    rows = run_rows(root)
     if json_:
-        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
-    else:
-        print_runs(rows, console())
+        sys.stdout.write(json.dumps(sweep_rows(sweeps) if only_sweeps else run_rows(root), indent=1) + "\n")
+        return
+    if not only_sweeps:
+        print_runs(run_rows(root), console())
+    print_sweeps(sweep_rows(sweeps), console(), said=only_sweeps)
 
 
 @app.command(epilog="Example: simsnn compare 3f9c latest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,14 @@ from pydantic import BaseModel
 from simsnn.config.loader import preset_names
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.store import list_runs
+from simsnn.results.sweep_store import read_sweep, sweep_folders
+from simsnn.results.sweep_table import PointStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Row = dict[str, Any]
+_LOG = logging.getLogger(__name__)
 
 
 def run_rows(root: Path) -> list[Row]:
@@ -53,6 +57,49 @@ def print_runs(rows: list[Row], console: Console) -> None:
     console.print(table)
 
 
+def sweep_rows(root: Path) -> list[Row]:
+    """Stored sweeps by name; one that cannot be read is left out with a warning."""
+    rows: list[Row] = []
+    for folder in sweep_folders(root):
+        try:
+            stored = read_sweep(folder)
+        except ConfigError as error:
+            _LOG.warning("%s", error)
+            continue
+        found = stored.table.rows
+        rows.append(
+            {
+                "name": stored.info.name,
+                "level": stored.info.level,
+                "synthetic": stored.info.synthetic,
+                "axes": [axis.name for axis in stored.info.axes],
+                "points": stored.info.points,
+                **{status.value: sum(row.status is status for row in found) for status in PointStatus},
+                "pareto": sum(row.pareto for row in found),
+                "folder": str(folder),
+            }
+        )
+    return rows
+
+
+def print_sweeps(rows: list[Row], console: Console, said: bool) -> None:
+    """Stored sweeps as a table; where there are none, that is told only if ``said``."""
+    from rich.table import Table
+
+    from simsnn.results.terminal import widen
+
+    widen(console)
+    if not rows:
+        if said:
+            console.print("no sweeps here; `simsnn sweep array_size` makes one")
+        return
+    table = Table("sweep", "level", "axes", "points", "ok", "failed", "refused", "front", box=None, header_style="bold")
+    for row in rows:
+        numbers = (row[name] for name in ("points", "ok", "failed", "refused", "pareto"))
+        table.add_row(Path(row["folder"]).name, row["level"], " x ".join(row["axes"]), *map(str, numbers))
+    console.print(table)
+
+
 def catalogue(what: str | None) -> dict[str, list[str]]:
     """Names of everything that can be chosen, by kind of thing."""
     from simsnn.energy.model import table_names
@@ -76,6 +123,7 @@ def catalogue(what: str | None) -> dict[str, list[str]]:
         "experiments": list(preset_names("experiments")),
         "hardware": list(preset_names("hardware")),
         "networks": [*preset_names("networks"), *GENERATORS.names()],
+        "sweeps": list(preset_names("sweeps")),
         "energy_tables": [name for _, names in table_names() for name in names],
     }
     entries["presets"] = [*entries["experiments"], *entries["hardware"], *entries["networks"]]
@@ -102,6 +150,7 @@ def json_schema(what: str) -> dict[str, Any]:
     """JSON schema of one kind of file."""
     from simsnn.config.experiment import ExperimentConfig
     from simsnn.config.hardware import HardwareConfig
+    from simsnn.config.sweep import SweepConfig
     from simsnn.results.report import Report
     from simsnn.workload.network import NetworkConfig
 
@@ -109,6 +158,7 @@ def json_schema(what: str) -> dict[str, Any]:
         "experiment": ExperimentConfig,
         "hardware": HardwareConfig,
         "network": NetworkConfig,
+        "sweep": SweepConfig,
         "report": Report,
     }
     if what not in models:

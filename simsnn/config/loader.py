@@ -31,10 +31,13 @@ class Document:
         What the YAML holds.
     places : dict
         Place of every value by its path of keys and indices; ``()`` is the document itself.
+    found : set
+        Paths of file names that are relative to the working folder already, no longer to their file.
     """
 
     tree: Any
     places: dict[tuple[str | int, ...], Where] = field(default_factory=dict)
+    found: set[tuple[str | int, ...]] = field(default_factory=set)
 
     def where(self, path: tuple[str | int, ...]) -> Where:
         """Place of a value, or of the nearest value above it, with the dotted path filled in."""
@@ -46,12 +49,17 @@ class Document:
 
     def graft(self, path: tuple[str | int, ...], other: Document) -> None:
         """Put another document in place of the value at ``path``."""
-        for old in [p for p in self.places if p[: len(path)] == path]:
-            del self.places[old]
+        self.forget(path)
         for sub, place in other.places.items():
             self.places[path + sub] = place
         parent = _parent(self.tree, path)
         parent[path[-1] if isinstance(parent, list) else str(path[-1])] = other.tree
+
+    def forget(self, path: tuple[str | int, ...]) -> None:
+        """Drop what is known of a value that is about to be replaced."""
+        for old in [p for p in self.places if p[: len(path)] == path]:
+            del self.places[old]
+        self.found = {p for p in self.found if p[: len(path)] != path}
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
@@ -172,8 +180,10 @@ def compose(document: Document, base: Path) -> Document:
         elif "preset" in part:
             document.graft((section,), _preset(document, section, part))
     activity = tree.get("activity")
-    if isinstance(activity, dict) and isinstance(activity.get("file"), str):
-        activity["file"] = str(_relative(document, ("activity", "file"), base))
+    named = ("activity", "file")
+    if isinstance(activity, dict) and isinstance(activity.get("file"), str) and named not in document.found:
+        tree["activity"] = {**activity, "file": str(_relative(document, named, base))}
+        document.found.add(named)
     return document
 
 

@@ -21,6 +21,7 @@ class EngineClass(Protocol):
     """An engine's class: its kind, its strict configuration, and an engine for each configuration."""
 
     kind: str
+    model_version: int
     config_type: type[Any]
 
     def __call__(self, config: Any) -> Engine:

@@ -10,25 +10,12 @@ from typing import Any
 
 import pytest
 
-from simsnn.cli import main
+from simsnn.cli import app, main
 from simsnn.results import store
 from tests.experiments import SYNTHETIC
 
 SMALL = ("--set", SYNTHETIC, "--set", "workload.batch=8")
-COMMANDS = (
-    "run",
-    "plot",
-    "explain",
-    "train",
-    "validate",
-    "runs",
-    "init",
-    "list",
-    "schema",
-    "energy",
-    "reprice",
-    "compare",
-)
+COMMANDS = tuple(command.name or command.callback.__name__ for command in app.registered_commands)  # type: ignore[union-attr]
 
 
 @pytest.fixture
@@ -44,6 +31,7 @@ def document(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     top = capsys.readouterr().out
+    assert {"run", "sweep", "query", "plot", "compare"} <= set(COMMANDS)
     for command in COMMANDS:
         assert command in top
         assert main([command, "--help"]) == 0
