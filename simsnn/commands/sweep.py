@@ -106,7 +106,7 @@ def watching(quiet: bool) -> Iterator[Watch | None]:
 
 
 class _Lines:
-    """What is said once: how much is left to run, and, as soon as it is known, how long that may take."""
+    """What is said once: how much is left to run, and, once every worker has warmed up, how long that may take."""
 
     def __init__(self) -> None:
         self._started = self._estimated = False
@@ -118,7 +118,7 @@ class _Lines:
             refused = progress.done - progress.stored
             more = f"{refused:,} refused, " if refused else ""
             self._say(f"{progress.stored:,} of {progress.total:,} points are stored; {more}{left:,} to run")
-        if not self._estimated and progress.left_s is not None and left:
+        if not self._estimated and len(progress.seconds) > progress.workers and progress.left_s is not None and left:
             self._estimated = True
             noun = "worker" if progress.workers == 1 else "workers"
             self._say(f"about {duration(progress.left_s)} with {progress.workers} {noun}")

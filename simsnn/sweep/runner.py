@@ -108,8 +108,12 @@ class SweepProgress:
 
     @property
     def left_s(self) -> float | None:
-        """Estimate of the time that is left, from the points that have run."""
-        return fmean(self.seconds) * (self.total - self.done) / self.workers if self.seconds else None
+        """Estimate of the time that is left, from the points that have run.
+
+        The first point of every worker is left out where there are others: it also pays for what is kept for the rest.
+        """
+        seconds = self.seconds[self.workers :] or self.seconds
+        return fmean(seconds) * (self.total - self.done) / self.workers if seconds else None
 
     def count(self, outcome: Outcome) -> None:
         """One more point has an outcome."""

@@ -24,20 +24,20 @@ def sweep(*words: str) -> int:
 
 
 def test_a_sweep_says_what_it_does_and_what_came_out(tmp_path: Path, capsys: Capture) -> None:
-    sweep_file(tmp_path / "files", AXES.replace("[4, 8]", "[0, 8]"), 'where: "rows < 32"\n')
+    sweep_file(tmp_path / "files", AXES.replace("[4, 8]", "[0, 8]"), 'where: "rows < 64"\n')
     assert sweep() == 0
     out, err = capsys.readouterr()
-    assert "small: 4 points: rows (3) x columns (2) where rows < 32; level closed_form" in err
-    assert "0 of 4 points are stored; 2 refused, 2 to run" in err
+    assert "small: 6 points: rows (3) x columns (2) where rows < 64; level closed_form" in err
+    assert "0 of 6 points are stored; 3 refused, 3 to run" in err
     assert "with 1 worker" in err
-    assert "small: 2 ok, 0 failed, 2 refused of 4 points" in out
+    assert "small: 3 ok, 0 failed, 3 refused of 6 points" in out
     assert "Pareto front, min total_cycles and min total_energy_pj:" in out
     assert "refused, point 0: hardware.arrays.0.columns: " in out
     assert "written to results/sweeps/small" in out
     names = {path.name for path in (tmp_path / "results/sweeps/small").iterdir()}
     assert {INFO, POINTS, LOG, TIMING} <= names
     assert sweep() == 0
-    assert "4 of 4 points are stored; 0 to run" in capsys.readouterr().err
+    assert "6 of 6 points are stored; 0 to run" in capsys.readouterr().err
 
 
 def test_json_is_one_document(tmp_path: Path, capsys: Capture) -> None:
