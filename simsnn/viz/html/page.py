@@ -99,6 +99,6 @@ def cards(found: tuple[Card, ...]) -> Markup:
 
 def _card(card: Card) -> Markup:
     number, _, unit = card.value.partition(" ")
-    value = joined(number, Markup("&nbsp;"), element("span", {"class": "unit"}, unit)) if unit else joined(number)
+    value = joined(number, " ", element("span", {"class": "unit"}, unit)) if unit else joined(number)
     note = element("dd", {"class": "note"}, card.note) if card.note else Markup()
     return element("div", {"class": "card"}, element("dt", NONE, card.name), element("dd", NONE, value), note)

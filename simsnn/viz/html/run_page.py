@@ -162,11 +162,7 @@ def _figures(content: RunContent) -> Markup:
     if report.activity.rates:
         drawn.append(("density", "Densities of spikes and gradients", lambda: density_figure(report)))
     if memory is not None:
-        thin = RunMemory(
-            memory.off_chip.thinned(MEMORY_STEPS),
-            None if memory.on_chip is None else memory.on_chip.thinned(MEMORY_STEPS),
-            memory.node.thinned(MEMORY_STEPS),
-        )
+        thin = memory.thinned(MEMORY_STEPS)
         drawn.append(("live", "Live bytes over time", lambda: memory_figure(report, thin)))
     return joined(_figure(inline_figure(draw(), f"f-{name}", words), words) for name, words, draw in drawn)
 

@@ -25,18 +25,21 @@ MOST_BYTES = 300_000
 """Of one figure as SVG; a larger one is drawn as PNG."""
 
 _XLINK = "{http://www.w3.org/1999/xlink}href"
+_WORD = re.compile(r"\S+")
 _PAINT = frozenset(
-    ("fill", "fill-opacity", "fill-rule", "stroke", "stroke-width", "stroke-opacity", "stroke-linecap")
-    + ("stroke-linejoin", "stroke-dasharray", "stroke-dashoffset", "stroke-miterlimit", "opacity")
-    + ("font-size", "font-weight", "font-style", "text-anchor")
+    _WORD.findall(
+        "fill fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray"
+        " stroke-dashoffset stroke-miterlimit opacity font-size font-weight font-style text-anchor"
+    )
 )
 _KEPT = _PAINT | frozenset(
-    ("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "viewBox", "transform", "d", "points")
-    + ("patternUnits", "patternTransform", "clip-path", "preserveAspectRatio")
+    _WORD.findall(
+        "x y x1 x2 y1 y2 cx cy r width height viewBox transform patternUnits patternTransform clip-path d points"
+        " preserveAspectRatio"
+    )
 )
 _ELEMENTS = frozenset(
-    ("svg", "g", "path", "rect", "circle", "line", "polyline", "polygon", "text", "tspan")
-    + ("use", "defs", "clipPath", "pattern", "image")
+    _WORD.findall("svg g path rect circle line polyline polygon text tspan use defs clipPath pattern image")
 )
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _REFERENCE = re.compile(r"url\(#([^)]*)\)")

@@ -28,16 +28,21 @@ _BACKWARD = {
     "sltt": "spatial learning through time, without a gradient between time steps",
     "ottt": "online training through time, with traces of inputs",
 }
-_NEURONS = {"lif": "leaky integrate-and-fire (lif)", "iir": "iir", "plif": "lif with a learned leak (plif)"}
+_NEURONS = {"lif": "leaky integrate-and-fire"}
 _LETTERS = {"F": "forward", "B": "backward", "W": "weight gradient", "U": "update"}
 _NOT_TOLD = ("schema", "kind")
 
 
 def run_sentences(report: Report, tree: Tree, machine: Machine | None) -> Markup:
     """The lead of a run's page."""
-    parts = [_what(report, tree), _workload(tree), _hardware(report, machine), _how(report, tree)]
-    text = " ".join(part for part in parts if part)
-    return joined(element("p", {}, text), element("p", {}, *activity_words(report, tree)))
+    first = " ".join(part for part in (_what(report, tree), _workload(tree)) if part)
+    second = " ".join((_hardware(report, machine), _precision(tree))).strip()
+    return joined(
+        element("p", {}, first),
+        element("p", {}, second),
+        element("p", {}, _how(report, tree)),
+        element("p", {}, *activity_words(report, tree)),
+    )
 
 
 def _what(report: Report, tree: Tree) -> str:
@@ -49,7 +54,7 @@ def _what(report: Report, tree: Tree) -> str:
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     neuron = _neurons(network, layers)
     whole = f"The network {network.get('name', 'network')} has {count(len(layers), 'layer')} ({counts})"
-    return f"{whole}{f' with {neuron} neurons' if neuron else ''}."
+    return f"{whole}{f' with {neuron}' if neuron else ''}."
 
 
 def _neurons(network: Tree, layers: list[Tree]) -> str:
@@ -59,7 +64,7 @@ def _neurons(network: Tree, layers: list[Tree]) -> str:
     for neuron in found:
         if isinstance(neuron, dict):
             kind = str(neuron.get("kind", "?"))
-            kinds.setdefault(kind, _NEURONS.get(kind, kind.replace("_", " ")) + _neuron_numbers(neuron))
+            kinds.setdefault(kind, f"{_NEURONS.get(kind, kind.replace('_', ' '))} neurons{_neuron_numbers(neuron)}")
     return " and ".join(kinds.values())
 
 
@@ -80,7 +85,7 @@ def _workload(tree: Tree) -> str:
     steps = count(int(workload.get("timesteps", 1)), "time step")
     batch = count(int(workload.get("batch", 1)), "sample")
     size = f"It runs T = {steps} on a batch of {batch}"
-    return f"{size} with {workload.get('encoding', 'direct')} encoding, in the passes {named}.{_precision(tree)}"
+    return f"{size} with {workload.get('encoding', 'direct')} encoding, in the passes {named}."
 
 
 def _precision(tree: Tree) -> str:
@@ -89,7 +94,7 @@ def _precision(tree: Tree) -> str:
         return ""
     rounds = "values are rounded to them" if _map(tree, "precision").get("quantise") else "as cost only"
     told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in widths.items())
-    return f" Widths are {told}, {rounds}."
+    return f"Widths are {told}, {rounds}."
 
 
 def _hardware(report: Report, machine: Machine | None) -> str:

@@ -92,18 +92,26 @@ class Timeline {
   axis(width) {
     const places = ticks(this.from, this.to, Math.max(2, this.room / 90));
     const step = places.length > 1 ? places[1] - places[0] : this.to;
-    const [factor, symbol] = PREFIXES.find(([size]) => Math.max(step, this.to / 100) >= size && size >= 1) || [1, ""];
+    const [factor, symbol, digits] = this.unit(step);
     for (const place of places) {
       const x = this.x(place);
       draw(this.svg, "line", { class: "grid", x1: x, x2: x, y1: 0, y2: this.bottom });
-      const text = `${grouped(Math.trunc(place / factor))}${(place / factor) % 1 ? ((place / factor) % 1).toPrecision(6).replace(/^0/, "").replace(/0+$/, "") : ""}${symbol}`;
+      const text = !place ? "0" : factor === 1 ? grouped(place) : `${(place / factor).toFixed(digits)}${symbol}`;
       draw(this.svg, "text", { class: "tick", x: Math.min(x, width - 12), y: this.bottom + 13, "text-anchor": "middle" }, text);
     }
     for (const place of this.data.lines) {
       if (place < this.from || place > this.to) continue;
       draw(this.svg, "line", { class: "period", x1: this.x(place), x2: this.x(place), y1: 0, y2: this.bottom });
     }
-    draw(this.svg, "text", { class: "tick", x: this.left - 8, y: this.bottom + 13, "text-anchor": "end" }, "cycles");
+    draw(this.svg, "text", { class: "tick", x: this.left - 18, y: this.bottom + 13, "text-anchor": "end" }, "cycles");
+  }
+
+  // Prefix of the ticks and their digits behind the point; in full where that would be many.
+  unit(step) {
+    const [factor, symbol] = PREFIXES.find(([size]) => this.to >= size && size >= 1) || [1, ""];
+    const digits = Math.max(0, Math.ceil(-Math.log10(step / factor) - 1e-9));
+    const even = Number((step / factor).toFixed(digits)) === Number((step / factor).toPrecision(6));
+    return digits > 3 ? [1, "", 0] : [factor, symbol, even ? digits : digits + 1];
   }
 
   lane(lane) {

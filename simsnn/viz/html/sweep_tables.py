@@ -1,0 +1,116 @@
+"""Tables of a sweep: the best points, all points, the summary over seeds. Proof: ``tests/unit/test_html_sweep.py``."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from simsnn.results.sweep_table import ObjectiveInfo, PointStatus, SweepInfo, SweepRow, SweepTable
+from simsnn.viz.html.element import Markup, joined, paragraph
+from simsnn.viz.html.sweep_columns import cell, known_metrics, label_of
+from simsnn.viz.html.table import MOST_ROWS, Cell, Column, Row, Table, text
+
+_WORDS = False
+_DEFAULT = (
+    ObjectiveInfo(metric="total_cycles", goal="min"),
+    ObjectiveInfo(metric="total_energy_pj", goal="min"),
+)
+_GOALS = {"min": "least", "max": "most"}
+_LOOKS = {PointStatus.OK: "good", PointStatus.FAILED: "bad", PointStatus.REFUSED: "bad"}
+_LONGEST_ERROR = 400
+
+
+def objectives_of(info: SweepInfo) -> tuple[ObjectiveInfo, ...]:
+    """What the sweep looks for; cycles and energy where it says nothing."""
+    return info.objectives or _DEFAULT
+
+
+def best_points(info: SweepInfo, table: SweepTable) -> tuple[tuple[ObjectiveInfo, SweepRow, int], ...]:
+    """Per objective the best point, of equals the first, and how many are as good."""
+    found = []
+    for objective in objectives_of(info):
+        known = [(row, row.value(objective.metric, table.axes)) for row in table.done]
+        numbers = [(row, float(value)) for row, value in known if isinstance(value, int | float)]
+        if not numbers:
+            continue
+        choose = min if objective.goal == "min" else max
+        best = choose(value for _, value in numbers)
+        equals = [row for row, value in numbers if value == best]
+        found.append((objective, equals[0], len(equals)))
+    return tuple(found)
+
+
+def best_table(info: SweepInfo, table: SweepTable) -> Table:
+    """The best point of each objective with its axes and metrics."""
+    metrics = known_metrics(table)
+    rows = []
+    for objective, row, equals in best_points(info, table):
+        more = f" (and {equals - 1} more)" if equals > 1 else ""
+        wanted = f"{_GOALS[objective.goal]} {label_of(objective.metric)}"
+        numbers = (cell(name, row.value(name, table.axes)) for name in (*table.axes, *metrics))
+        rows.append((text(wanted), Cell(f"{row.point}{more}", row.point), *numbers))
+    columns = (Column("objective", _WORDS), Column("point"), *_value_columns(info, metrics))
+    return Table("best-table", "Best point of each objective", columns, tuple(rows))
+
+
+def points_table(info: SweepInfo, table: SweepTable) -> Markup:
+    """Every point with its status, axes and metrics; those on the Pareto front stand out."""
+    shown = shown_points(table)
+    metrics, errors = known_metrics(table), any(row.error for row in table.rows)
+    rows = tuple(_point(table.rows[number], table.axes, metrics, errors) for number in shown)
+    columns = [Column("point"), Column("status", _WORDS), Column("Pareto", _WORDS)]
+    columns += [*_value_columns(info, metrics), *([Column("error", _WORDS)] if errors else []), Column("id", _WORDS)]
+    marked = frozenset(place for place, number in enumerate(shown) if table.rows[number].pareto)
+    caption = "Points; those on the Pareto front are marked"
+    content = Table("points-table", caption, tuple(columns), rows, marked=marked).to_markup()
+    if len(shown) == len(table.rows):
+        return content
+    left = (
+        f"{len(shown):,} of {len(table.rows):,} points: the Pareto front, then what did not run, then the first ones."
+    )
+    return joined(content, paragraph(f"{left} points.csv has all.", "note"))
+
+
+def shown_points(table: SweepTable, most: int = MOST_ROWS) -> tuple[int, ...]:
+    """Numbers of the rows that a page shows, ascending: all, or the front, failures, and the first of the others."""
+    order = sorted(
+        range(len(table.rows)), key=lambda n: (not table.rows[n].pareto, table.rows[n].metrics is not None, n)
+    )
+    return tuple(sorted(order[:most]))
+
+
+def _point(row: SweepRow, axes: tuple[str, ...], metrics: tuple[str, ...], errors: bool) -> Row:
+    status = Cell(row.status.value, kind=_LOOKS[row.status])
+    cells = [Cell(str(row.point), row.point), status, text("front" if row.pareto else "")]
+    cells += [cell(name, row.value(name, axes)) for name in (*axes, *metrics)]
+    cells += [Cell(row.error[:_LONGEST_ERROR], kind="wide")] if errors else []
+    return (*cells, text(row.id))
+
+
+def _value_columns(info: SweepInfo, metrics: tuple[str, ...]) -> tuple[Column, ...]:
+    axes = (Column(axis.name, axis.numeric, ", ".join(axis.paths)) for axis in info.axes)
+    return (*axes, *(Column(label_of(name)) for name in metrics))
+
+
+def summary_table(content: str) -> Table:
+    """``summary.csv`` as it stands: mean and spread over seeds."""
+    lines = list(csv.reader(io.StringIO(content)))
+    head, body = (lines[0], lines[1:]) if lines else ([], [])
+    rows = tuple(tuple(_summary_cell(value) for value in _fitted(line, len(head))) for line in body)
+    columns = tuple(
+        Column(name, all(row[place].number is not None or row[place].text == "-" for row in rows))
+        for place, name in enumerate(head)
+    )
+    return Table("summary-table", "Mean and spread over seeds", columns, rows, left_out="summary.csv has all")
+
+
+def _fitted(line: list[str], size: int) -> list[str]:
+    return [*line[:size], *[""] * (size - len(line))]
+
+
+def _summary_cell(value: str) -> Cell:
+    try:
+        number = float(value)
+    except ValueError:
+        return Cell(value or "-")
+    return Cell(f"{number:,.6g}" if abs(number) < 1e15 else value, number) if number == number else Cell(value)
