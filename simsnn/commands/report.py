@@ -10,7 +10,7 @@ from simsnn.config.loader import parse_yaml
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.store import CONFIG, LIVE_BYTES, TRACE, StorageError, StoredRun, find_run, list_runs, read_run
 from simsnn.results.store import REPORT as RUN_REPORT
-from simsnn.results.sweep_store import StoredSweep, find_sweep, is_sweep, read_sweep, sweep_folders
+from simsnn.results.sweep_store import SUMMARY, StoredSweep, find_sweep, is_sweep, read_sweep, sweep_folders
 from simsnn.sim.census import RunMemory
 
 PAGE = "report.html"
@@ -45,7 +45,10 @@ def write_report(name: str, runs: Path, sweeps: Path, output: Path | None) -> Wr
     SimsnnError
         If there is no such run or sweep, its files are not what they should be, or the file cannot be written.
     """
-    found = find_stored(name, runs, sweeps)
+    try:
+        found = find_stored(name, runs, sweeps)
+    except OSError as error:
+        raise ConfigError(f"{name[:80]!r} cannot be looked up: {error.strerror}", value=name[:80]) from None
     page = output or found.folder / PAGE
     if page.is_dir():
         raise ConfigError(f"{page} is a folder, not a file", value=str(page), remedy=f"write {page / PAGE}")
@@ -118,7 +121,12 @@ def _run_text(run: StoredRun) -> str:
 def _sweep_text(sweep: StoredSweep) -> str:
     from simsnn.viz.html.sweep_page import sweep_page
 
-    return sweep_page(sweep)
+    summary = sweep.folder / SUMMARY
+    text = _read(summary) if summary.is_file() else ""
+    try:
+        return sweep_page(sweep, text)
+    except OSError as error:
+        raise ConfigError(f"{sweep.folder} cannot be read: {error}", value=str(sweep.folder)) from None
 
 
 def _read(path: Path) -> str:

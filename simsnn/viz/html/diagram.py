@@ -6,7 +6,7 @@ Arrays are grids of their rows and columns, drawn with fewer lines where they ha
 
 from __future__ import annotations
 
-from simsnn.viz.html.element import NONE, Markup, element, joined
+from simsnn.viz.html.element import NONE, Attributes, Markup, element, joined
 from simsnn.viz.html.machine import Cluster, Engine, Machine, Memory
 from simsnn.viz.html.topology import topology
 from simsnn.viz.style import PASS_COLOURS
@@ -87,7 +87,7 @@ def _stack(count: int, height: float, middle: float) -> list[float]:
 
 def _frame(cluster: Cluster, machine: Machine, left: float, height: float) -> Markup:
     title = machine.name if not machine.several else f"{cluster.name} x {cluster.count}"
-    box = {"class": "frame", "x": left, "y": 4, "width": _WIDTH - left - 4, "height": height - 8, "rx": 8}
+    box: Attributes = {"class": "frame", "x": left, "y": 4, "width": _WIDTH - left - 4, "height": height - 8, "rx": 8}
     return joined(element("rect", box), _words(title, left + 12, 23, "title"))
 
 
@@ -109,7 +109,7 @@ def _bus(bus: float, srams: list[float], engines: list[float], ends: tuple[float
 
 
 def _memory(memory: Memory, x: float, y: float, width: float) -> Markup:
-    box = {"class": "box", "x": x, "y": y, "width": width, "height": _SRAM_HEIGHT, "rx": 5}
+    box: Attributes = {"class": "box", "x": x, "y": y, "width": width, "height": _SRAM_HEIGHT, "rx": 5}
     letters = int((width - 16) / 6)
     return element(
         "g",
@@ -124,7 +124,7 @@ def _memory(memory: Memory, x: float, y: float, width: float) -> Markup:
 
 def _engine(engine: Engine, x: float, y: float) -> Markup:
     width = _WIDTH - x - _PAD - 8
-    box = {"class": "box", "x": x, "y": y, "width": width, "height": _ENGINE_HEIGHT, "rx": 5}
+    box: Attributes = {"class": "box", "x": x, "y": y, "width": width, "height": _ENGINE_HEIGHT, "rx": 5}
     grid = _grid(engine, x + 9, y + 9, 56.0, _ENGINE_HEIGHT - 18)
     left = x + 76
     letters = int((width - 82) / 6)
@@ -156,7 +156,7 @@ def _grid(engine: Engine, x: float, y: float, width: float, height: float) -> Ma
     left, top = x + (width - across) / 2, y + (height - down) / 2
     lines = [f"M{left + across * n / columns:.2f} {top:.2f}v{down:.2f}" for n in range(columns + 1)]
     lines += [f"M{left:.2f} {top + down * n / rows:.2f}h{across:.2f}" for n in range(rows + 1)]
-    back = {
+    back: Attributes = {
         "class": "node",
         "x": round(left, 2),
         "y": round(top, 2),
@@ -170,7 +170,7 @@ def _chips(passes: tuple[str, ...], x: float, y: float, room: float) -> Markup:
     """A coloured chip for each pass, words for what else runs here."""
     found, at = [], x
     for name in (name for name in passes if name in PASS_COLOURS):
-        box = {"class": f"chip k-{name}", "x": at, "y": y, "width": 19, "height": 18, "rx": 4}
+        box: Attributes = {"class": f"chip k-{name}", "x": at, "y": y, "width": 19, "height": 18, "rx": 4}
         found += [element("rect", box), _words(name, at + 9.5, y + 13, "chip", "middle")]
         at += 24
     words = ", ".join(name for name in passes if name not in PASS_COLOURS)

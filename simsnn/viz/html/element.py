@@ -15,7 +15,9 @@ from typing import Any
 VOID = frozenset({"br", "img", "input", "meta"})
 """Elements without an end tag."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""Characters that neither HTML nor XML can hold, and lone surrogates."""
+
 _HIDDEN = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 Value = str | int | float | bool | None
@@ -28,15 +30,16 @@ class Markup(str):
 
 
 Child = Markup | str
-NONE: Mapping[str, Value] = {}
+Attributes = Mapping[str, Value]
+NONE: Attributes = {}
 
 
 def escaped(text: object) -> Markup:
     """Text as it may stand in an element or a quoted attribute; control characters become question marks."""
-    return Markup(html.escape(_CONTROL.sub("?", str(text)), quote=True))
+    return Markup(html.escape(CONTROL.sub("?", str(text)), quote=True))
 
 
-def element(name: str, attributes: Mapping[str, Value] = NONE, *children: Child | Iterable[Child]) -> Markup:
+def element(name: str, attributes: Attributes = NONE, *children: Child | Iterable[Child]) -> Markup:
     """One element.
 
     Parameters

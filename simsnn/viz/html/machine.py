@@ -14,6 +14,7 @@ Tree = dict[str, Any]
 _PASSES = ("F", "B", "W", "U", "I", "R")
 _WORDS = {"neuron": "neurons", "neuron_backward": "neurons backward", "parallel": "parallel units"}
 _SHOWN_PARAMETERS = 4
+_MOST_PROCESSORS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _cluster(part: Tree, mapping: Tree, processor: bool) -> Cluster:
     count = part.get("count", 1) if processor else 1
     return Cluster(
         _text(part, "name", "machine"),
-        count if isinstance(count, int) and count > 0 else 1,
+        count if isinstance(count, int) and 0 < count <= _MOST_PROCESSORS else 1,
         tuple(_engine(unit, mapping) for unit in units),
         tuple(_sram(sram) for sram in _list(part, "srams")),
         _dram(memory) if isinstance(memory, dict) else None,
@@ -114,7 +115,7 @@ def _size(kind: str, unit: Tree) -> tuple[int, int, str, str]:
     """Rows, columns, both in words, what else is worth a line."""
     if kind == "systolic":
         rows, columns = _whole(unit, "rows"), _whole(unit, "columns")
-        flows = "/".join(map(str, unit.get("dataflows", ())))
+        flows = "/".join(_names(unit, "dataflows"))
         return rows, columns, f"{rows} x {columns} {_text(unit, 'pe')} elements", f"dataflows {flows}"
     if kind == "vector_unit":
         lanes, each = _whole(unit, "lanes"), _whole(unit, "ops_per_cycle")
@@ -150,7 +151,7 @@ def _passes(engine: str, mapping: Tree) -> tuple[str, ...]:
 
 def _sram(sram: Tree) -> Memory:
     size = f"{_text(sram, 'size')}, {_text(sram, 'banks')} x {_text(sram, 'word')}"
-    return Memory(_text(sram, "name"), size, ", ".join(str(held).replace("_", " ") for held in sram.get("holds", ())))
+    return Memory(_text(sram, "name"), size, ", ".join(_names(sram, "holds")).replace("_", " "))
 
 
 def _dram(dram: Tree) -> Memory:
@@ -159,7 +160,7 @@ def _dram(dram: Tree) -> Memory:
 
 
 def _link(link: Tree, names: tuple[str, ...]) -> Link:
-    ends = tuple(map(str, link.get("ends") or names))
+    ends = _names(link, "ends") or names
     columns = link.get("columns")
     note = f"{_text(link, 'bandwidth')} each channel, {_text(link, 'latency_cycles', '1')} cycles, packets of"
     note = f"{note} {_text(link, 'packet', '64 B')}"
@@ -175,6 +176,11 @@ def _link(link: Tree, names: tuple[str, ...]) -> Link:
 def _map(tree: Tree, key: str) -> Tree:
     value = tree.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def _names(tree: Tree, key: str) -> tuple[str, ...]:
+    value = tree.get(key)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _list(tree: Tree, key: str) -> list[Tree]:

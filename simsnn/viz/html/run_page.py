@@ -24,7 +24,7 @@ from simsnn.viz.figures import (
 from simsnn.viz.html import run_tables as tables
 from simsnn.viz.html.cells import joules, seconds
 from simsnn.viz.html.diagram import machine_figures
-from simsnn.viz.html.element import NONE, Markup, bullets, element, joined, paragraph
+from simsnn.viz.html.element import NONE, Attributes, Markup, bullets, element, joined, paragraph
 from simsnn.viz.html.machine import Tree, machine_of
 from simsnn.viz.html.page import Card, Page, Section, cards, part
 from simsnn.viz.html.pipeline_tables import pipeline_content
@@ -200,5 +200,5 @@ def _config(text: str) -> Markup:
     if not text:
         return Markup()
     shown = text if len(text) <= _MOST_CONFIG else f"{text[:_MOST_CONFIG]}\n..."
-    box = {"class": "scroll tall", "tabindex": 0, "role": "region", "aria-label": "resolved configuration"}
+    box: Attributes = {"class": "scroll tall", "tabindex": 0, "role": "region", "aria-label": "resolved configuration"}
     return part("Resolved configuration", element("div", box, element("pre", NONE, shown)))

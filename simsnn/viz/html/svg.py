@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from simsnn.viz.html.element import Markup, element
+from simsnn.viz.html.element import CONTROL, Markup, element
 from simsnn.viz.html.svg_path import compact
 from simsnn.viz.style import style
 
@@ -63,6 +64,10 @@ def inline_figure(figure: Figure, prefix: str, label: str, most_bytes: int = MOS
     """
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set_visible(False)  # the page shows through, light or dark
+    for words in figure.findobj(Text):
+        if isinstance(words, Text):
+            words.set_parse_math(False)  # a name with dollar signs is no formula
+            words.set_text(CONTROL.sub("?", words.get_text()))
     text = inline_svg(_document(figure), prefix, label)
     return text if len(text) <= most_bytes else picture(_pixels(figure), "image/png", label)
 

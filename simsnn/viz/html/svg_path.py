@@ -17,6 +17,7 @@ _CIRCLE_CURVES = 8
 """Curves of which matplotlib makes a circle."""
 
 Point = tuple[int, int]
+Step = tuple[str, tuple[Point, ...]]
 
 
 def compact(path: str) -> str:
@@ -27,11 +28,9 @@ def compact(path: str) -> str:
     return "".join(_subpath(part) for part in _subpaths(steps))
 
 
-Step = tuple[str, tuple[Point, ...]]
-
-
 def _parsed(path: str) -> list[Step] | None:
-    tokens, steps, place = _TOKEN.findall(path), [], 0
+    tokens, place = _TOKEN.findall(path), 0
+    steps: list[Step] = []
     while place < len(tokens):
         command = tokens[place].upper()
         if command == "Z":
@@ -42,7 +41,8 @@ def _parsed(path: str) -> list[Step] | None:
             return None
         size = 2 * _POINTS[command]
         numbers = [round(float(token) * SCALE) for token in tokens[place + 1 : place + 1 + size]]
-        steps.append((command, tuple(zip(numbers[::2], numbers[1::2], strict=True))))
+        points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+        steps.append((command, points))
         place += 1 + size
     return steps
 

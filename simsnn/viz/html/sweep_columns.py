@@ -6,6 +6,7 @@ Proof: ``tests/unit/test_html_sweep.py``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from simsnn.results.prefix import percent, si
@@ -52,6 +53,8 @@ def cell(name: str, value: Scalar) -> Cell:
     """A value of a column."""
     if value is None:
         return Cell("-")
+    if isinstance(value, float) and not isfinite(value):
+        return Cell(str(value))
     if name not in QUANTITIES or isinstance(value, bool | str):
         number = None if isinstance(value, bool | str) else value
         return Cell(str(value).lower() if isinstance(value, bool) else str(value), number)
@@ -75,7 +78,7 @@ def scatter_columns(table: SweepTable, rows: tuple[int, ...]) -> list[dict[str, 
     found = []
     metrics = known_metrics(table)
     for name in (*table.axes, *metrics):
-        values = [table.rows[number].value(name, table.axes) for number in rows]
+        values = [_finite(table.rows[number].value(name, table.axes)) for number in rows]
         column: dict[str, Any] = {"name": name, "label": label_of(name)}
         if name in metrics:
             column |= _metric(QUANTITIES[name], values)
@@ -92,6 +95,10 @@ def _metric(quantity: Quantity, values: list[Scalar]) -> dict[str, Any]:
         numbers = [None if value is None else float(value) * quantity.factor for value in values]
         return {"values": numbers, "plain": True}
     return {"values": values, "share": quantity.share, "unit": quantity.unit, "factor": quantity.factor}
+
+
+def _finite(value: Scalar) -> Scalar:
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _word(value: Scalar) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simsnn.viz.html.element import NONE, Markup, element, joined, paragraph
+from simsnn.viz.html.element import NONE, Attributes, Markup, element, joined, paragraph
 from simsnn.viz.html.svg import picture
 
 FOLDER = "figures"
@@ -18,7 +18,8 @@ _STARTS = {".svg": (b"<?xml", b"<svg", b"<!"), ".png": (b"\x89PNG",)}
 
 def stored_figures(folder: Path) -> Markup:
     """PNG and SVG files of a sweep folder and of its ``figures``, by name; of a name in both forms the smaller."""
-    content, left_out = [], []
+    content: list[Markup] = []
+    left_out: list[str] = []
     room = MOST_BYTES
     for path in figure_files(folder):
         data = path.read_bytes()
@@ -27,7 +28,7 @@ def stored_figures(folder: Path) -> Markup:
             continue
         room -= len(data)
         words = path.stem.replace("_", " ")
-        box = {"class": "scroll", "tabindex": 0, "role": "region", "aria-label": words}
+        box: Attributes = {"class": "scroll", "tabindex": 0, "role": "region", "aria-label": words}
         shown = element("div", box, picture(data, _KINDS[path.suffix], words))
         content.append(element("figure", NONE, shown, element("figcaption", NONE, words)))
     names = ", ".join(left_out)

@@ -8,13 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from simsnn.results.prefix import count
-from simsnn.results.sweep_store import SUMMARY, StoredSweep
+from simsnn.results.sweep_store import StoredSweep
 from simsnn.results.sweep_table import AxisInfo, PointStatus, SweepInfo, SweepTable
 from simsnn.viz.html.element import NONE, Markup, data, element, joined, paragraph
-from simsnn.viz.html.page import Card, Page, Section, cards
+from simsnn.viz.html.page import Card, Page, Section, cards, part
 from simsnn.viz.html.sweep_columns import label_of, scatter_columns
 from simsnn.viz.html.sweep_figures import stored_figures
-from simsnn.viz.html.sweep_tables import best_table, objectives_of, points_table, shown_points, summary_table
+from simsnn.viz.html.sweep_tables import (
+    best_table,
+    objectives_of,
+    points_table,
+    refusals_table,
+    shown_points,
+    summary_table,
+)
 from simsnn.viz.html.table import Column, Table, text
 
 MOST_POINTS = 3_000
@@ -24,23 +31,30 @@ _MOST_VALUES = 16
 _GOALS = {"min": "least", "max": "most"}
 
 
-def sweep_page(sweep: StoredSweep) -> str:
+def sweep_page(sweep: StoredSweep, summary: str = "") -> str:
     """HTML of a sweep.
+
+    Parameters
+    ----------
+    sweep : StoredSweep
+        Its table and what it says of itself; figures are taken from its folder.
+    summary : str
+        Text of its ``summary.csv``.
 
     Raises
     ------
     OSError
-        If one of its files cannot be read.
+        If one of its figures cannot be read.
     """
     info, table = sweep.info, sweep.table
-    summary = sweep.folder / SUMMARY
-    seeds = summary_table(summary.read_text(encoding="utf-8")).to_markup() if summary.is_file() else Markup()
+    seeds = summary_table(summary).to_markup() if summary else Markup()
+    refused = part("What did not run", refusals_table(table).to_markup())
     sections = (
         Section("overview", "Overview", cards(_cards(info, table))),
         Section("axes", "What was swept", _axes(info).to_markup()),
         Section("best", "Best points", best_table(info, table).to_markup() or paragraph("No point has run yet.")),
         Section("scatter", "Scatter", _scatter(info, table)),
-        Section("points", "Points", points_table(info, table) or paragraph("No point has run yet.")),
+        Section("points", "Points", joined(refused, part("All points", points_table(info, table)))),
         Section("seeds", "Summary over seeds", seeds),
         Section("figures", "Figures", stored_figures(sweep.folder)),
         Section("provenance", "Provenance", _provenance(info)),

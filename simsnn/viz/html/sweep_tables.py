@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from math import isfinite
 
-from simsnn.results.sweep_table import ObjectiveInfo, PointStatus, SweepInfo, SweepRow, SweepTable
+from simsnn.errors import ConfigError, Where
+from simsnn.results.sweep_store import SUMMARY
+from simsnn.results.sweep_table import METRICS, ObjectiveInfo, PointStatus, SweepInfo, SweepRow, SweepTable
 from simsnn.viz.html.element import Markup, joined, paragraph
 from simsnn.viz.html.sweep_columns import cell, known_metrics, label_of
 from simsnn.viz.html.table import MOST_ROWS, Cell, Column, Row, Table, text
@@ -17,7 +20,7 @@ _DEFAULT = (
 )
 _GOALS = {"min": "least", "max": "most"}
 _LOOKS = {PointStatus.OK: "good", PointStatus.FAILED: "bad", PointStatus.REFUSED: "bad"}
-_LONGEST_ERROR = 400
+_LONGEST_ERROR, _NAMED = 400, 6
 
 
 def objectives_of(info: SweepInfo) -> tuple[ObjectiveInfo, ...]:
@@ -29,8 +32,10 @@ def best_points(info: SweepInfo, table: SweepTable) -> tuple[tuple[ObjectiveInfo
     """Per objective the best point, of equals the first, and how many are as good."""
     found = []
     for objective in objectives_of(info):
-        known = [(row, row.value(objective.metric, table.axes)) for row in table.done]
-        numbers = [(row, float(value)) for row, value in known if isinstance(value, int | float)]
+        if objective.metric not in METRICS:
+            continue
+        known = [(row, getattr(row.metrics, objective.metric)) for row in table.done]
+        numbers = [(row, float(value)) for row, value in known if value is not None and isfinite(value)]
         if not numbers:
             continue
         choose = min if objective.goal == "min" else max
@@ -83,7 +88,7 @@ def _point(row: SweepRow, axes: tuple[str, ...], metrics: tuple[str, ...], error
     status = Cell(row.status.value, kind=_LOOKS[row.status])
     cells = [Cell(str(row.point), row.point), status, text("front" if row.pareto else "")]
     cells += [cell(name, row.value(name, axes)) for name in (*axes, *metrics)]
-    cells += [Cell(row.error[:_LONGEST_ERROR], kind="wide")] if errors else []
+    cells += [_reason(row.error)] if errors else []
     return (*cells, text(row.id))
 
 
@@ -92,9 +97,35 @@ def _value_columns(info: SweepInfo, metrics: tuple[str, ...]) -> tuple[Column, .
     return (*axes, *(Column(label_of(name)) for name in metrics))
 
 
+def refusals_table(table: SweepTable) -> Table:
+    """What did not run, and why: one row for each reason."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in table.rows:
+        if row.status is not PointStatus.OK:
+            found.setdefault((row.status.value, row.error), []).append(row.point)
+    rows = tuple(
+        (Cell(status, kind="bad"), Cell(str(len(points)), len(points)), Cell(_first(points), points[0]), _reason(error))
+        for (status, error), points in found.items()
+    )
+    columns = (Column("status", _WORDS), Column("points"), Column("which"), Column("why", _WORDS))
+    return Table("refusals-table", "Points that did not run, by reason", columns, rows)
+
+
+def _first(points: list[int]) -> str:
+    shown = ", ".join(map(str, points[:_NAMED]))
+    return shown if len(points) <= _NAMED else f"{shown} .."
+
+
+def _reason(error: str) -> Cell:
+    return Cell(error[:_LONGEST_ERROR] or "-", kind="wide")
+
+
 def summary_table(content: str) -> Table:
     """``summary.csv`` as it stands: mean and spread over seeds."""
-    lines = list(csv.reader(io.StringIO(content)))
+    try:
+        lines = list(csv.reader(io.StringIO(content)))
+    except csv.Error as error:
+        raise ConfigError(f"{SUMMARY} is not a table: {error}", where=Where(file=SUMMARY)) from None
     head, body = (lines[0], lines[1:]) if lines else ([], [])
     rows = tuple(tuple(_summary_cell(value) for value in _fitted(line, len(head))) for line in body)
     columns = tuple(

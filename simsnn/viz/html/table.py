@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simsnn.viz.html.element import NONE, Child, Markup, element, joined
+from simsnn.viz.html.element import NONE, Attributes, Child, Markup, element, joined
 
 MOST_ROWS = 1_000
 FILTERED = 12
@@ -83,7 +83,7 @@ class Table:
         foot = element("tfoot", NONE, element("tr", NONE, self._cells(self.sums))) if self.sums else Markup()
         caption = element("caption", NONE, self.caption)
         table = element("table", {"class": "sortable", "id": self.name}, caption, head, body, foot)
-        box = {"class": "scroll", "tabindex": 0, "role": "region", "aria-label": self.caption}
+        box: Attributes = {"class": "scroll", "tabindex": 0, "role": "region", "aria-label": self.caption}
         return joined(self._tools(), element("div", box, table), self._rest())
 
     def _row(self, number: int) -> Markup:
@@ -95,7 +95,12 @@ class Table:
     def _tools(self) -> Markup:
         if len(self.rows) < FILTERED:
             return Markup()
-        box = {"type": "search", "data-table": self.name, "placeholder": "filter rows", "aria-label": "filter rows"}
+        box: Attributes = {
+            "type": "search",
+            "data-table": self.name,
+            "placeholder": "filter rows",
+            "aria-label": "filter rows",
+        }
         count = element("output", {"class": "count", "data-table": self.name}, f"{min(self.most, len(self.rows))} rows")
         return element("div", {"class": "tools", "hidden": True}, element("input", box), count)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from simsnn.viz.html.element import NONE, Markup, element, joined
+from simsnn.viz.html.element import NONE, Attributes, Markup, element, joined
 from simsnn.viz.html.machine import Link
 
 _WIDTH, _NODE = 760.0, (78.0, 30.0)
@@ -30,14 +30,14 @@ def topology(link: Link) -> Markup:
     nodes = [_node(name, place, len(ends)) for name, place in zip(ends, places, strict=True)]
     more = _more(len(link.ends) - len(ends), height)
     wires = element("path", {"class": "wire", "d": "".join(lines)})
-    box = {"class": "machine", "role": "img", "aria-label": label, "viewBox": f"0 0 {_WIDTH:g} {height:g}"}
+    box: Attributes = {"class": "machine", "role": "img", "aria-label": label, "viewBox": f"0 0 {_WIDTH:g} {height:g}"}
     return element("svg", box, wires, nodes, _switch(link, height), more)
 
 
 def _node(name: str, place: Place, count: int) -> Markup:
     width, height = _NODE if count <= _LABELLED else (9.0, 9.0)
     x, y = place
-    box = {
+    box: Attributes = {
         "class": "box",
         "x": round(x - width / 2, 2),
         "y": round(y - height / 2, 2),
@@ -53,15 +53,15 @@ def _node(name: str, place: Place, count: int) -> Markup:
 def _switch(link: Link, height: float) -> Markup:
     if link.kind != "crossbar":
         return Markup()
-    box = {"class": "box", "x": _WIDTH / 2 - 56, "y": height / 2 - 22, "width": 112, "height": 44, "rx": 5}
-    words = {"x": _WIDTH / 2, "y": height / 2 + 4.5, "text-anchor": "middle", "class": "title"}
+    box: Attributes = {"class": "box", "x": _WIDTH / 2 - 56, "y": height / 2 - 22, "width": 112, "height": 44, "rx": 5}
+    words: Attributes = {"x": _WIDTH / 2, "y": height / 2 + 4.5, "text-anchor": "middle", "class": "title"}
     return joined(element("rect", box), element("text", words, "crossbar"))
 
 
 def _more(count: int, height: float) -> Markup:
     if not count:
         return Markup()
-    place = {"x": 12, "y": height - 8, "class": "small"}
+    place: Attributes = {"x": 12, "y": height - 8, "class": "small"}
     return element("text", place, f"{count} more processors are not drawn")
 
 

@@ -47,7 +47,7 @@ def run_sentences(report: Report, tree: Tree, machine: Machine | None) -> Markup
 
 def _what(report: Report, tree: Tree) -> str:
     network = _map(tree, "network")
-    layers = [layer for layer in network.get("layers", ()) if isinstance(layer, dict)]
+    layers = [layer for layer in _list(network, "layers") if isinstance(layer, dict)]
     if not layers:
         return f"This page shows run {report.id}."
     kinds = [str(layer.get("kind", "?")).replace("_", " ") for layer in layers]
@@ -80,10 +80,9 @@ def _workload(tree: Tree) -> str:
     workload = _map(tree, "workload")
     if not workload:
         return ""
-    passes = [str(letter) for letter in workload.get("passes", ())]
+    passes = [str(letter) for letter in _list(workload, "passes")]
     named = ", ".join(f"{letter} ({_LETTERS[letter]})" if letter in _LETTERS else letter for letter in passes)
-    steps = count(int(workload.get("timesteps", 1)), "time step")
-    batch = count(int(workload.get("batch", 1)), "sample")
+    steps, batch = _counted(workload, "timesteps", "time step"), _counted(workload, "batch", "sample")
     size = f"It runs T = {steps} on a batch of {batch}"
     return f"{size} with {workload.get('encoding', 'direct')} encoding, in the passes {named}."
 
@@ -124,7 +123,7 @@ def _how(report: Report, tree: Tree) -> str:
 
 
 def _backward(workload: Tree) -> str:
-    if not {"B", "W"} & set(map(str, workload.get("passes", ()))):
+    if not {"B", "W"} & set(map(str, _list(workload, "passes"))):
         return ""
     mode = workload.get("backward")
     if not isinstance(mode, dict):
@@ -158,6 +157,16 @@ def activity_words(report: Report, tree: Tree) -> tuple[Markup | str, ...]:
     )
     kinds = {"train": f"recorded in training{source}{accuracy}", "file": f"read from a trace file{accuracy}"}
     return (f"Activity: {kinds.get(activity.kind, activity.kind)}.",)
+
+
+def _counted(tree: Tree, key: str, noun: str) -> str:
+    value = tree.get(key, 1)
+    return count(value, noun) if isinstance(value, int) else f"{value} {noun}s"
+
+
+def _list(tree: Tree, key: str) -> list[Any]:
+    value = tree.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _map(tree: Tree, key: str) -> Tree:
