@@ -104,7 +104,7 @@ def test_nothing_is_loaded_and_names_are_used_once() -> None:
 
 
 def test_pages_are_bounded_and_say_what_they_leave_out(tmp_path: Path) -> None:
-    report = make_report(deep_layers(700))
+    report = make_report(deep_layers(300))
     write_made_trace(tmp_path / "t.json.gz", report, chunks=12)
     tracks = read_tracks(tmp_path / "t.json.gz", 4000, False)
     content = RunContent(report, {}, "x" * 500_000, tracks, made_memory(report.totals.total_cycles))

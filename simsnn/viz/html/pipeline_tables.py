@@ -151,7 +151,7 @@ def candidates_table(pipeline: PipelineReport) -> Table:
         if row.kept:
             kept.add(number)
     numbers = ("cycles per iteration", "over the lower bound", "whole run")
-    columns = (Column("program", _WORDS), *map(Column, numbers), Column("", _WORDS))
+    columns = (Column("program", _WORDS), *map(Column, numbers), Column("kept", _WORDS))
     return Table("candidates-table", "Programs: the kept one is marked", columns, tuple(rows), marked=frozenset(kept))
 
 

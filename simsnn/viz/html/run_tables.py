@@ -11,6 +11,7 @@ from simsnn.results.engine_summary import engine_summaries
 from simsnn.results.grouping import Group, Grouping, group_tasks
 from simsnn.results.parallel_table import option_text
 from simsnn.results.report import Report, TaskRow
+from simsnn.viz.energy import components
 from simsnn.viz.html.cells import UNKNOWN, energy, ratio, share, size, whole
 from simsnn.viz.html.table import Cell, Column, Row, Table, text
 
@@ -87,19 +88,21 @@ def engines_table(report: Report) -> Table:
 
 
 def energy_table(report: Report) -> Table:
-    """Energy by component, leakage among them."""
-    parts: dict[str, float] = {}
-    for task in report.tasks:
-        for name, value in task.energy_pj.items():
-            parts[name] = parts.get(name, 0.0) + value
-    named = [*((name, "counted actions", value) for name, value in parts.items())]
-    named += [(name.removesuffix(".leakage"), "leakage", value) for name, value in report.static_energy_pj.items()]
+    """Energy by component, leakage among them; equal components of processors are one, as in the figure."""
+    merged = {name: shown for shown, names in components(report).items() for name in names}
+    parts: dict[tuple[str, str], float] = {}
+    counted = [(name, "counted actions", value) for task in report.tasks for name, value in task.energy_pj.items()]
+    leakage = [(name.removesuffix(".leakage"), "leakage", value) for name, value in report.static_energy_pj.items()]
+    for name, kind, value in (*counted, *leakage):
+        key = (merged.get(name, name), kind)
+        parts[key] = parts.get(key, 0.0) + value
+    named = [(*key, value) for key, value in parts.items()]
     named.sort(key=lambda entry: (-entry[2], entry[0], entry[1]))
     total = report.totals.total_energy_pj
     rows = tuple((text(name), text(kind), energy(v), share(v / total if total else 0.0)) for name, kind, v in named)
     columns = (Column("component", _WORDS), Column("of", _WORDS), Column("energy"), Column("share"))
     sums = (text("sum"), text(""), energy(total), text(""))
-    return Table("energy-table", "Energy by component", columns, rows, sums)
+    return Table("energy-table", "Energy by component; of processors, their sum", columns, rows, sums)
 
 
 def sources_table(report: Report) -> Table:

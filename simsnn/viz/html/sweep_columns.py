@@ -33,7 +33,7 @@ QUANTITIES = {
     "utilisation": Quantity("arrays used", share=True),
     "dram_bytes": Quantity("DRAM traffic", "B"),
     "accuracy": Quantity("accuracy", share=True),
-    "samples_per_s": Quantity("throughput", "samples/s"),
+    "samples_per_s": Quantity("throughput (samples/s)"),
     "energy_per_sample_pj": Quantity("energy per sample", "J", 1e-12),
     "peak_live_bytes": Quantity("peak live tensors", "B"),
 }
@@ -69,7 +69,7 @@ def _written(quantity: Quantity, value: float, name: str) -> str:
         return f"{value * quantity.factor:.4g}"
     if not quantity.unit:
         return f"{value:,.0f}"
-    digits = 3 if quantity.unit in ("B", "samples/s") else 4
+    digits = 3 if quantity.unit == "B" else 4
     return si(value * quantity.factor, quantity.unit, digits).replace(" u", " µ")
 
 

@@ -154,7 +154,8 @@ def _scatter(info: SweepInfo, table: SweepTable) -> Markup:
     left = sum(row.metrics is not None for row in table.rows) - len(done)
     note = paragraph(f"{left:,} points are not drawn; points.csv has all.", "note") if left else Markup()
     box = element("div", {"class": "chart scatter", "data-source": "scatter-data"})
-    return joined(element("p", {"class": "note screen"}, keys), box, note, data("scatter-data", content))
+    plain = element("noscript", NONE, "The chart needs scripts; the table below has its numbers.")
+    return joined(element("p", {"class": "note screen"}, keys), box, plain, note, data("scatter-data", content))
 
 
 def _provenance(info: SweepInfo) -> Markup:

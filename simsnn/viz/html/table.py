@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from simsnn.viz.html.element import NONE, Attributes, Child, Markup, element, joined
 
 MOST_ROWS = 1_000
+LONG = 40
+"""Above so many rows a table scrolls upright too, below its headings."""
+
 FILTERED = 12
 """From so many rows on a table has a box to filter it."""
 
@@ -83,7 +86,13 @@ class Table:
         foot = element("tfoot", NONE, element("tr", NONE, self._cells(self.sums))) if self.sums else Markup()
         caption = element("caption", NONE, self.caption)
         table = element("table", {"class": "sortable", "id": self.name}, caption, head, body, foot)
-        box: Attributes = {"class": "scroll", "tabindex": 0, "role": "region", "aria-label": self.caption}
+        long = min(self.most, len(self.rows)) > LONG
+        box: Attributes = {
+            "class": "scroll long" if long else "scroll",
+            "tabindex": 0,
+            "role": "region",
+            "aria-label": self.caption,
+        }
         return joined(self._tools(), element("div", box, table), self._rest())
 
     def _row(self, number: int) -> Markup:

@@ -100,6 +100,7 @@ class Timeline:
         return joined(
             element("p", {"class": "note screen"}, keys),
             element("div", attributes),
+            element("noscript", {}, "The chart needs scripts; the figures below show the same run."),
             _legend(self),
             (element("p", {"class": "note"}, note) for note in self.notes),
             data("timeline-data", self.to_json()),

@@ -1,6 +1,8 @@
 // One box that shows the values of what is pointed at or focused, inside the window.
 const hover = {
-  show(lines, x, y) {
+  show(lines, x, y, byKey = false) {
+    this.byKey = byKey;
+    this.seen = window.scrollY;
     const box = document.getElementById("hover");
     const text = lines.filter(Boolean).join("\n");
     if (box.textContent !== text) box.textContent = text;
@@ -13,5 +15,14 @@ const hover = {
   },
   hide() {
     document.getElementById("hover").hidden = true;
+  },
+  // The page has scrolled: what a key chose keeps its values beside it, what was pointed at is no longer there.
+  scrolled() {
+    const box = document.getElementById("hover");
+    const by = window.scrollY - (this.seen || 0);
+    this.seen = window.scrollY;
+    if (box.hidden) return;
+    if (this.byKey) box.style.top = `${parseFloat(box.style.top) - by}px`;
+    else this.hide();
   },
 };

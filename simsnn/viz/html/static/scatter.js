@@ -34,12 +34,12 @@ class Scatter {
     return box;
   }
 
-  // Logarithmic where values are positive and spread over more than a factor of 30.
+  // Logarithmic where values are positive and spread over more than a factor of 10.
   guess(name) {
     const values = this.column(name).values.filter((value) => typeof value === "number");
     const good = values.length > 1 && Math.min(...values) > 0;
     this.log[name].disabled = !good;
-    this.log[name].checked = good && Math.max(...values) / Math.min(...values) > 30;
+    this.log[name].checked = good && Math.max(...values) / Math.min(...values) > 10;
   }
 
   column(name) {
@@ -151,11 +151,11 @@ class Scatter {
     return [`point ${this.data.points[number]}${front}`, ...this.data.columns.map((column) => `${column.label}: ${this.text(column, column.values[number])}`)];
   }
 
-  choose(found, x, y) {
+  choose(found, x, y, byKey = false) {
     const number = found ? found[0] : null;
     const same = number === this.current;
     this.current = number;
-    if (found) hover.show(this.lines(number), x, y);
+    if (found) hover.show(this.lines(number), x, y, byKey);
     else hover.hide();
     if (!same) this.later();
   }
@@ -182,7 +182,7 @@ class Scatter {
       if (!next) return;
       const box = this.svg.getBoundingClientRect();
       const scale = box.width / this.svg.viewBox.baseVal.width;
-      this.choose(next, box.left + next[1] * scale, box.top + next[2] * scale);
+      this.choose(next, box.left + next[1] * scale, box.top + next[2] * scale, true);
     });
   }
 

@@ -7,4 +7,5 @@ const onPaper = (on) => charts.forEach((chart) => chart.print(on));
 window.matchMedia("print").addEventListener("change", (event) => onPaper(event.matches));
 window.addEventListener("beforeprint", () => onPaper(true));
 window.addEventListener("afterprint", () => onPaper(false));
-window.addEventListener("scroll", () => hover.hide(), { passive: true });
+window.addEventListener("scroll", () => hover.scrolled(), { passive: true });
+hover.seen = window.scrollY;

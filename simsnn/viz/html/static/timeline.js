@@ -159,8 +159,24 @@ class Timeline {
     if (lane.thin || width < 18) return;
     const words = this.data.texts[bars[at + TEXT]][0].split(" ");
     const choices = [words.join(" "), words.slice(0, 2).join(" "), words[0]];
-    const text = choices.find((choice) => choice.length * 6.1 + 6 < width);
-    if (text) draw(group, "text", { class: `label t-${kind} s${bars[at + KIND] % 3}`, x: x + width / 2, y: lane.top + lane.height / 2 + 4, "text-anchor": "middle" }, text);
+    const [left, right] = this.seen(lane, at).map((cycle) => Math.min(x + width, Math.max(x, this.x(cycle))));
+    const text = choices.find((choice) => choice.length * 6.1 + 6 < right - left);
+    if (text) draw(group, "text", { class: `label t-${kind} s${bars[at + KIND] % 3}`, x: (left + right) / 2, y: lane.top + lane.height / 2 + 4, "text-anchor": "middle" }, text);
+  }
+
+  // The longest stretch of a bar that later ones, drawn over it, leave.
+  seen(lane, at) {
+    const { bars } = lane;
+    const end = bars[at + START] + bars[at + LENGTH];
+    let start = bars[at + START];
+    let best = [start, start];
+    const longer = (from, to) => { if (to - from > best[1] - best[0]) best = [from, to]; };
+    for (let next = at + STRIDE; next < bars.length && bars[next + START] < end; next += STRIDE) {
+      longer(start, bars[next + START]);
+      start = Math.max(start, bars[next + START] + bars[next + LENGTH]);
+    }
+    longer(start, end);
+    return best;
   }
 
   // Which part of the run is shown.
@@ -219,10 +235,10 @@ class Timeline {
     return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   }
 
-  choose(found, x, y) {
+  choose(found, x, y, byKey = false) {
     const same = found && this.current && found[0] === this.current[0] && found[1] === this.current[1];
     this.current = found;
-    if (found) hover.show(this.lines(...found), x, y);
+    if (found) hover.show(this.lines(...found), x, y, byKey);
     else hover.hide();
     if (!same) this.later();
   }
@@ -308,7 +324,7 @@ class Timeline {
     const box = this.svg.getBoundingClientRect();
     const scale = box.width / this.svg.viewBox.baseVal.width;
     const x = Math.min(box.right, Math.max(box.left, box.left + this.x(start + length / 2) * scale));
-    this.choose([lane, number], x, box.top + (lane.top + lane.height) * scale);
+    this.choose([lane, number], x, box.top + (lane.top + lane.height) * scale, true);
   }
 
   print(on) {
