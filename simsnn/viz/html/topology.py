@@ -27,15 +27,23 @@ def topology(link: Link) -> Markup:
         "crossbar": _crossbar,
     }.get(link.kind, _bus)(link, len(ends))
     label = f"{link.kind.replace('_', ' ')} of {len(link.ends)} processors"
-    nodes = [_node(name, place, len(ends)) for name, place in zip(ends, places, strict=True)]
+    named = _named(link, len(ends))
+    nodes = [_node(name, place, named) for name, place in zip(ends, places, strict=True)]
     more = _more(len(link.ends) - len(ends), height)
     wires = element("path", {"class": "wire", "d": "".join(lines)})
     box: Attributes = {"class": "machine", "role": "img", "aria-label": label, "viewBox": f"0 0 {_WIDTH:g} {height:g}"}
     return element("svg", box, wires, nodes, _switch(link, height), more)
 
 
-def _node(name: str, place: Place, count: int) -> Markup:
-    width, height = _NODE if count <= _LABELLED else (9.0, 9.0)
+def _named(link: Link, count: int) -> bool:
+    """Whether processors are wide enough apart for their names."""
+    if link.kind == "mesh":
+        return (link.columns or mesh_columns(len(link.ends))) <= _ROW
+    return count <= _LABELLED
+
+
+def _node(name: str, place: Place, named: bool) -> Markup:
+    width, height = _NODE if named else (9.0, 9.0)
     x, y = place
     box: Attributes = {
         "class": "box",
@@ -47,7 +55,7 @@ def _node(name: str, place: Place, count: int) -> Markup:
     shape = joined(element("rect", {**box, "rx": 4}), element("rect", {**box, "class": "node", "rx": 4}))
     words = name if len(name) <= 10 else f"{name[:9]}…"
     text = element("text", {"x": round(x, 2), "y": round(y + 4.5, 2), "text-anchor": "middle"}, words)
-    return element("g", NONE, element("title", NONE, name), shape, text if count <= _LABELLED else Markup())
+    return element("g", NONE, element("title", NONE, name), shape, text if named else Markup())
 
 
 def _switch(link: Link, height: float) -> Markup:
@@ -67,7 +75,7 @@ def _more(count: int, height: float) -> Markup:
 
 def _ellipse(count: int) -> tuple[list[Place], float]:
     """Places around an ellipse, the first on top, wide enough for their names."""
-    down = max(80.0, min(150.0, count * 9.0))
+    down = max(80.0, min(260.0, count * 9.0))
     middle = down + 28
     turns = [2 * math.pi * number / max(count, 1) - math.pi / 2 for number in range(count)]
     return [(_WIDTH / 2 + 300 * math.cos(t), middle + down * math.sin(t)) for t in turns], 2 * middle
@@ -116,9 +124,9 @@ def _bus(link: Link, count: int) -> tuple[list[Place], list[str], float]:
     places = [(60 + n % each * across, 30 + n // each * 64) for n in range(count)]
     rows = (count - 1) // each + 1
     lines = [f"M{x:.1f} {y:.1f}v32" for x, y in places]
-    lines += [f"M24 {62 + row * 64}H{_WIDTH - 24:g}" for row in range(rows)]
+    lines += [f"M10 {62 + row * 64}H{_WIDTH - 24:g}" for row in range(rows)]
     if rows > 1:
-        lines.append(f"M24 62V{62 + (rows - 1) * 64}")
+        lines.append(f"M10 62V{62 + (rows - 1) * 64}")
     return places, lines, 76.0 + (rows - 1) * 64
 
 
