@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from simsnn.memory.topologies import square_columns
 from simsnn.viz.html.element import NONE, Attributes, Markup, element, joined
 from simsnn.viz.html.machine import Link
 
@@ -38,7 +39,7 @@ def topology(link: Link) -> Markup:
 def _named(link: Link, count: int) -> bool:
     """Whether processors are wide enough apart for their names."""
     if link.kind == "mesh":
-        return (link.columns or mesh_columns(len(link.ends))) <= _ROW
+        return (link.columns or square_columns(max(1, len(link.ends)))) <= _ROW
     return count <= _LABELLED
 
 
@@ -95,7 +96,7 @@ def _crossbar(_link: Link, count: int) -> tuple[list[Place], list[str], float]:
 
 
 def _mesh(link: Link, count: int) -> tuple[list[Place], list[str], float]:
-    columns = link.columns or mesh_columns(len(link.ends))
+    columns = link.columns or square_columns(max(1, len(link.ends)))
     across = min(110.0, (_WIDTH - 100) / max(columns - 1, 1))
     down = min(62.0, across)
     left = (_WIDTH - across * (columns - 1)) / 2
@@ -107,11 +108,6 @@ def _mesh(link: Link, count: int) -> tuple[list[Place], list[str], float]:
         if number + columns < count:
             lines.append(_between(places[number], places[number + columns]))
     return places, lines, 60 + (count - 1) // columns * down + (24 if len(link.ends) > count else 0)
-
-
-def mesh_columns(count: int) -> int:
-    """Columns of the most square mesh: the count over its largest divisor up to the square root."""
-    return count // max(rows for rows in range(1, math.isqrt(max(count, 1)) + 1) if count % rows == 0)
 
 
 def _bus(link: Link, count: int) -> tuple[list[Place], list[str], float]:
