@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -297,7 +298,10 @@ def test_paper_shows_everything(tab: Tab) -> None:
     assert clipped == 0
     assert tab.page.locator("nav").is_hidden()
     assert tab.page.locator('input[type="search"]').first.is_hidden()
-    assert len(tab.page.pdf(format="A4")) > 10_000
+    sheets = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", tab.page.pdf(format="A4"))
+    on_its_side = [float(width) > float(height) for width, height in sheets]
+    assert not all(on_its_side)
+    assert any(on_its_side) == (tab.page.locator(".broad").count() > 0), "a table of many columns lies on its side"
 
 
 def test_dark_mode_is_dark(browser: Any, pages: dict[str, Path]) -> None:

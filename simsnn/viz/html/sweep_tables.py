@@ -89,7 +89,7 @@ def _point(row: SweepRow, axes: tuple[str, ...], metrics: tuple[str, ...], error
     cells = [Cell(str(row.point), row.point), status, text("front" if row.pareto else "")]
     cells += [cell(name, row.value(name, axes)) for name in (*axes, *metrics)]
     cells += [_reason(row.error)] if errors else []
-    return (*cells, text(row.id))
+    return (*cells, Cell(row.id, kind="id"))
 
 
 def _value_columns(info: SweepInfo, metrics: tuple[str, ...]) -> tuple[Column, ...]:

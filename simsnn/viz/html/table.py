@@ -14,6 +14,9 @@ MOST_ROWS = 1_000
 LONG = 40
 """Above so many rows a table scrolls upright too, below its headings."""
 
+BROAD = 15
+"""From so many columns on a table lies on paper on its side."""
+
 FILTERED = 12
 """From so many rows on a table has a box to filter it."""
 
@@ -86,14 +89,14 @@ class Table:
         foot = element("tfoot", NONE, element("tr", NONE, self._cells(self.sums))) if self.sums else Markup()
         caption = element("caption", NONE, self.caption)
         table = element("table", {"class": "sortable", "id": self.name}, caption, head, body, foot)
-        long = min(self.most, len(self.rows)) > LONG
-        box: Attributes = {
-            "class": "scroll long" if long else "scroll",
-            "tabindex": 0,
-            "role": "region",
-            "aria-label": self.caption,
-        }
+        kinds = ("scroll", "long" if min(self.most, len(self.rows)) > LONG else "", "broad" if self._broad else "")
+        kind = " ".join(filter(None, kinds))
+        box: Attributes = {"class": kind, "tabindex": 0, "role": "region", "aria-label": self.caption}
         return joined(self._tools(), element("div", box, table), self._rest())
+
+    @property
+    def _broad(self) -> bool:
+        return len(self.columns) >= BROAD
 
     def _row(self, number: int) -> Markup:
         return element("tr", {"class": "marked" if number in self.marked else None}, self._cells(self.rows[number]))
