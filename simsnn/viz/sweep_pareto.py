@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from simsnn.results.prefix import count
 from simsnn.results.sweep_store import StoredSweep
 from simsnn.results.sweep_table import Goal, SweepRow
 from simsnn.viz.legend import draw_legend, legend_inches
@@ -224,5 +223,6 @@ def _draw_missing(axes: Axes, missing: tuple[Cell, ...]) -> None:
         look = {"marker": mark, "color": colour, "markersize": 4.5, "linestyle": "none", "clip_on": False}
         axes.plot([0.012 + 0.014 * number], [up], transform=axes.transAxes, **look)  # type: ignore[arg-type]
     shown = min(len(missing), _MOST_MARKS)
-    text = f"{count(len(missing), 'point')} without a place"
+    words = [(LOST[one.lost] if one.lost is not None else UNKNOWN)[2] for one in missing]
+    text = "without a place: " + ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
     axes.text(0.012 + 0.014 * shown + 0.005, up, text, transform=axes.transAxes, size=6, va="center")
