@@ -75,16 +75,25 @@ def runs(
 def compare(
     runs_: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, run ids or latest; two or more.")],
     json_: Json = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Draw ratios and waterfalls there.")
+    ] = None,
+    format_: Format = "png",
     root: Runs = Path("results/runs"),
 ) -> None:
-    """Show runs side by side, with ratios to the first, and what their configurations have different."""
-    from simsnn.commands.compare import compare_runs, print_comparison
+    """Show runs side by side: ratios to the first, what their configurations have different, where it went."""
+    from simsnn.commands.compare import compare_stored, print_compared
+    from simsnn.viz.formats import check_format
 
-    found = compare_runs(runs_, root)
+    check_format(format_)
+    found = compare_stored(runs_, root)
+    drawn = () if output is None else found.write_figures(output, format_)
     if json_:
-        sys.stdout.write(json.dumps(found.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
-    else:
-        print_comparison(found, console())
+        sys.stdout.write(json.dumps(found.to_json(), indent=1, sort_keys=True) + "\n")
+        return
+    print_compared(found, console())
+    for path in drawn:
+        typer.echo(str(path))
 
 
 @app.command(epilog="Example: simsnn reprice latest --set energy.arithmetic=aladdin_45nm")

@@ -8,7 +8,8 @@ from pathlib import Path
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.store import REPORT, StoredRun, find_run, list_runs, read_run
 from simsnn.results.sweep_store import StoredSweep, find_sweep, is_sweep, read_sweep, sweep_folders
-from simsnn.viz.named import check_format, chosen, write_figures
+from simsnn.viz.formats import check_format
+from simsnn.viz.named import chosen, write_figures
 from simsnn.viz.run_figures import RUN_FIGURES, figures_missing, figures_of
 from simsnn.viz.sweep_figures import KINDS, SweepView, sweep_figures_named
 

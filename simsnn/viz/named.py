@@ -11,10 +11,8 @@ from matplotlib.figure import Figure
 
 from simsnn.errors import ConfigError, nearest
 from simsnn.results.store import StorageError
+from simsnn.viz.formats import check_format
 from simsnn.viz.style import save
-
-FORMATS = ("png", "svg", "pdf")
-"""What figures can be written as; svg and pdf are vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +59,6 @@ def chosen(figures: tuple[NamedFigure, ...], only: tuple[str, ...], absent: dict
             close = nearest(name, (*by_name, *absent))
             raise ConfigError(f"unknown figure {name!r}", value=name, allowed=tuple(by_name), nearest=close)
     return tuple(by_name[name] for name in dict.fromkeys(only)) if only else figures
-
-
-def check_format(format_: str) -> None:
-    """Refuse a format that figures cannot be written in.
-
-    Raises
-    ------
-    ConfigError
-        With those that they can.
-    """
-    if format_ not in FORMATS:
-        close = nearest(format_, FORMATS)
-        raise ConfigError(f"unknown figure format {format_!r}", value=format_, allowed=FORMATS, nearest=close)
 
 
 def write_figures(figures: Iterable[NamedFigure], folder: Path, format_: str = "png") -> tuple[Path, ...]:

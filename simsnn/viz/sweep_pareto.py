@@ -25,7 +25,7 @@ from simsnn.viz.sweep_metric import METRIC, Metric, logarithmic
 from simsnn.viz.sweep_page import LOST, UNKNOWN, caption, described, log_ticks, lost_handles, nothing, series_colours
 
 MOST_LABELS, MOST_PAIRS, MOST_COLOURS = 14, 3, 8
-_HEIGHT_INCHES, _MARKS_INCHES, _MOST_MARKS = 3.1, 0.18, 55
+_HEIGHT_INCHES, _MARKS_INCHES, _MOST_MARKS = 3.1, 0.18, 45
 _CORNERS = ((False, False), (True, True), (True, False), (False, True))
 """Where a label may stand: right of its point, above it; towards what is better first."""
 
