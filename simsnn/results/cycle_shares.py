@@ -31,7 +31,8 @@ def spans(report: Report) -> Iterator[tuple[Key, int, int]]:
     """What was under way from when to when: tasks, or jobs of a pipelined run; cut at the end of the run."""
     end = report.totals.total_cycles
     if report.pipeline is not None and report.pipeline.jobs:
-        found = [((job.layer, job.pass_), job.start_cycle, job.end_cycle) for job in report.pipeline.jobs]
+        jobs = report.pipeline.jobs
+        found: list[tuple[Key, int, int]] = [((job.layer, job.pass_), job.start_cycle, job.end_cycle) for job in jobs]
     else:
         found = [((task.layer, task.pass_), task.start_cycle, task.end_cycle) for task in report.tasks]
     for key, start, stop in found:
@@ -64,11 +65,11 @@ def cycle_shares(report: Report) -> CycleShares:
             if not under_way[key]:
                 del under_way[key]
         last = now
-    exact = {key: sum(Fraction(length, n) for n, length in found.items()) for key, found in shared.items()}
+    exact = {key: sum((Fraction(length, n) for n, length in own.items()), Fraction()) for key, own in shared.items()}
     return CycleShares(_whole(exact, covered), report.totals.total_cycles - covered)
 
 
-def _whole(exact: dict[Key, Fraction | int], total: int) -> dict[Key, int]:
+def _whole(exact: dict[Key, Fraction], total: int) -> dict[Key, int]:
     """Whole numbers next to fractions that add up to a whole total: what is left goes to the largest remainders."""
     found = {key: int(value) for key, value in exact.items()}
     order = sorted(exact, key=lambda key: (found[key] - exact[key], key))

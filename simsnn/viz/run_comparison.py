@@ -70,9 +70,9 @@ def _ratios(found: RunComparison, chosen: tuple[int, ...]) -> Figure:
     metrics = [name for name in _SHOWN if any(run.ratios.get(name) is not None for run in runs)]
     ratios = [value for run in runs for name in metrics if (value := run.ratios.get(name)) is not None]
     names = [f"{number + 1} {_name(found.runs[number])}" for number in chosen]
-    series = (Series(f"1 {_name(found.runs[0])}", (1.0,) * len(metrics)),) + tuple(
-        Series(name, tuple(run.ratios.get(metric) for metric in metrics)) for name, run in zip(names, runs, strict=True)
-    )
+    first = Series(f"1 {_name(found.runs[0])}", (1.0,) * len(metrics))
+    others = (Series(name, tuple(run.ratios.get(m) for m in metrics)) for name, run in zip(names, runs, strict=True))
+    series = (first, *others)
     marks = ["synthetic activity" if run.synthetic else "" for run in (found.runs[0], *runs)]
     subtitle = f"ratios to run 1{'; ' + 'synthetic activity in some runs' if any(marks) else ''}"
     content = Comparison(

@@ -18,12 +18,25 @@ from simsnn.results.prefix import percent, si
 from simsnn.results.report import Report
 from simsnn.results.waterfall import Waterfall
 from simsnn.viz.legend import draw_legend, legend_inches
-from simsnn.viz.style import BLUE, GREY, INK, VERMILLION, Caption, Panel, Scale, captioned, quantity, shortened, style
+from simsnn.viz.style import (
+    BLUE,
+    GREY,
+    INK,
+    VERMILLION,
+    WIDTH_INCHES,
+    Caption,
+    Panel,
+    Scale,
+    captioned,
+    quantity,
+    shortened,
+    style,
+)
 
 What = Literal["cycles", "energy"]
 MOST_STEPS = 40
 _ROW_INCHES, _HEIGHT = 0.17, 0.74
-_SMALL = 0.35
+_SMALL, _LETTER_INCHES = 0.35, 0.056
 _PJ = 1e-12
 
 
@@ -41,7 +54,11 @@ def steps_of(found: Waterfall, what: What) -> tuple[Step, ...]:
     """Steps that lead from the first total to the second; rows without change are left out, small ones put together."""
     alone = {"both": "", "first": "first run only", "second": "second run only"}
     changes = [
-        (row.name, float(row.cycles_change if what == "cycles" else row.energy_change_pj), alone[row.present])
+        (
+            row.name,
+            float(row.cycles_change if what == "cycles" else row.energy_change_pj),
+            alone[row.present] if row.layer is not None else "",
+        )
         for row in found.rows
     ]
     changes = [change for change in changes if change[1]]
@@ -83,15 +100,15 @@ def waterfall_figure(found: Waterfall, reports: tuple[Report, Report], what: Wha
     drawn = captioned(_caption(found, reports, what), labels, (Panel(legend_inches(texts), height, 0.46),))
     axes = drawn.axes[0]
     low, high = _ends(totals, steps, scale.factor)
+    axes.set_xlim(low, high)
     _draw(axes, steps, totals, (low, scale.factor), what)
     axes.set_yticks(range(len(labels)), labels)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(labels) - 0.45, -0.55)
-    axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(axis="x")
     late = ", the axis does not begin at 0" if low > 0 else ""
-    axes.set_xlabel(f"{'share of the run' if what == 'cycles' else 'energy'} ({scale.unit}){late}")
+    axes.set_xlabel(f"{'length of the run' if what == 'cycles' else 'energy'} ({scale.unit}){late}")
     draw_legend(axes, handles, texts)
     return drawn.figure
 
@@ -128,21 +145,33 @@ def _draw(axes: Axes, steps: tuple[Step, ...], totals: list[float], axis: tuple[
     for place, total in ((0, totals[0]), (len(steps) + 1, totals[1])):
         left = max(low, 0.0)
         axes.barh(place, total / factor - left, _HEIGHT, left, color=GREY, linewidth=0)
-        _write(axes, total / factor, place, _amount(total, what))
+        _write(axes, (total / factor, total / factor), place, _amount(total, what))
     for place, step in enumerate(steps, start=1):
         colour = VERMILLION if step.change > 0 else BLUE
         axes.barh(place, step.change / factor, _HEIGHT, step.start / factor, color=colour, linewidth=0)
         axes.plot([step.start / factor] * 2, [place - 1, place], color=INK, linewidth=0.4)
-        sign = "+" if step.change > 0 else "-"
-        share = f", {sign}{percent(abs(step.change) / totals[0])}" if totals[0] else ""
-        note = f", {step.note}" if step.note else ""
-        ahead = max(step.start, step.start + step.change) / factor
-        _write(axes, ahead, place, f"{sign}{_amount(abs(step.change), what).removesuffix(' cycles')}{share}{note}")
+        ends = sorted((step.start / factor, (step.start + step.change) / factor))
+        _write(axes, (ends[0], ends[1]), place, _told(step, totals[0], what))
     if steps:
         axes.plot([totals[1] / factor] * 2, [len(steps), len(steps) + 1], color=INK, linewidth=0.4)
 
 
-def _write(axes: Axes, at: float, place: int, text: str) -> None:
+def _told(step: Step, first: float, what: What) -> str:
+    """``+7638, +3%, second run only``."""
+    sign = "+" if step.change > 0 else "-"
+    share = percent(abs(step.change) / first) if first else ""
+    told = [f"{sign}{_amount(abs(step.change), what).removesuffix(' cycles')}"]
+    told += [share if share.startswith("<") else f"{sign}{share}"] if share else []
+    return ", ".join((*told, step.note) if step.note else told)
+
+
+def _write(axes: Axes, ends: tuple[float, float], place: int, text: str) -> None:
+    """Write behind a bar, or before it where there is no room behind."""
     box = {"boxstyle": "round,pad=0.08", "facecolor": "white", "edgecolor": "none", "alpha": 0.7}
-    behind = {"textcoords": "offset points", "va": "center", "size": 6, "color": "#404040", "bbox": box}
-    axes.annotate(text, (at, place), (4, 0), **behind)  # type: ignore[arg-type]
+    low, high = axes.get_xlim()
+    room = (high - ends[1]) / (high - low) * axes.get_position().width * WIDTH_INCHES
+    before = room < _LETTER_INCHES * len(text)
+    shift, align = (-4, "right") if before else (4, "left")
+    at = ends[0] if before else ends[1], place
+    note = axes.annotate(text, at, (shift, 0), textcoords="offset points", bbox=box)
+    note.set(va="center", ha=align, color="#404040", size=6)
