@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 12
 """Rows of layers that are shown; the others are added up."""
-_PJ = 1e-12
+_PJ, _ROUNDING = 1e-12, 1e-12
 
 
 def waterfall_table(found: Waterfall) -> Table:
@@ -68,6 +68,7 @@ def _cells(cycles: tuple[int, int], energy: tuple[float, float]) -> tuple[str, .
     counted = [si(value) if value else "-" for value in cycles]
     joules = [si(value * _PJ, "J", 3) if value else "-" for value in energy]
     change, more = cycles[1] - cycles[0], energy[1] - energy[0]
+    more = 0.0 if abs(more) <= _ROUNDING * max(energy) else more  # sums in another order differ in the last bits
     return (*counted, _signed(change, si(abs(change))), *joules, _signed(more, si(abs(more) * _PJ, "J", 3)))
 
 
