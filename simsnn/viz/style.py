@@ -177,9 +177,10 @@ def _draw_caption(figure: Figure, caption: Caption, height: float) -> None:
 
 
 def shortened(label: str, most: int = 32) -> str:
-    """Cut a long label in the middle, so that the page keeps room for what it shows."""
+    """Cut a long label in the middle, so that the page keeps room for what it shows; dollars stay dollars."""
     half = (most - 1) // 2
-    return label if len(label) <= most else f"{label[:half]}…{label[-half:]}"
+    cut = label if len(label) <= most else f"{label[:half]}…{label[-half:]}"
+    return cut.replace("$", r"\$")  # between two of them a formula would be read
 
 
 def _subtitle(report: Report) -> str:

@@ -90,6 +90,8 @@ def _axis(info: AxisInfo, number: int, rows: Sequence[SweepRow]) -> SweepAxis:
 
 def plain(value: Scalar) -> Scalar:
     """A value as axes hold it: a switch is a name, apart from 1 and 0, which Python holds to be equal to it."""
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"  # not equal to itself
     return ("true" if value else "false") if isinstance(value, bool) else value
 
 
@@ -98,13 +100,22 @@ def _numbers(values: Sequence[Scalar]) -> list[float] | None:
     if not values:
         return None
     if all(isinstance(value, int | float) for value in values):
-        return [float(value) for value in values]  # type: ignore[arg-type]
+        return _finite(values)
     for dimension in Dimension:
         try:
             return [float(parse_quantity(value, dimension)) for value in values]
         except QuantityError:
             continue
     return None
+
+
+def _finite(values: Sequence[Scalar]) -> list[float] | None:
+    """Plain numbers that have a place on an axis."""
+    try:
+        found = [float(value) for value in values]  # type: ignore[arg-type]
+    except OverflowError:
+        return None
+    return found if all(math.isfinite(number) for number in found) else None
 
 
 def _logarithmic(numbers: Sequence[float]) -> bool:

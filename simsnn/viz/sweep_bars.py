@@ -27,7 +27,7 @@ from simsnn.viz.sweep_page import LOST, UNKNOWN, caption, log_ticks, lost_handle
 
 MAX_BARS = 60
 _ROW_INCHES, _GAP = 0.15, 0.55
-_LONGEST_MESSAGE = 70
+_LONGEST_MESSAGE, _LONGEST_GROUP = 70, 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def bars_figure(stored: StoredSweep, metric: Metric, view: BarsView) -> Figure:
     values = all_values(cells)
     scale = metric.scale(values)
     groups = tuple(dict.fromkeys(bar.group for bar in bars))
-    labels = tuple(shortened(group, 40) for group in groups)
+    labels = tuple(group if len(group) <= _LONGEST_GROUP else f"{group[:20]}…{group[-20:]}" for group in groups)
     colours = series_colours(view.series)
     handles = _legend(view.series, colours, bars)
     texts = [str(handle.get_label()) for handle in handles]
@@ -140,7 +140,7 @@ def _draw_bar(axes: Axes, own: Cell, place: float, colour: str, shown: tuple[Met
         edge = axes.get_yaxis_transform()
         axes.plot([0.008], [place], marker=mark, color=ink, markersize=4, transform=edge, linestyle="none")
         message = next((row.error for row in own.rows if row.status is not PointStatus.OK and row.error), "")
-        text = f"{word}: {shortened(message, _LONGEST_MESSAGE)}" if message else word
+        text = f"{word}: {shortened(' '.join(message.split()), _LONGEST_MESSAGE)}" if message else word
         axes.annotate(text, (0.016, place), (2, 0), xycoords=edge, **behind)
         return
     axes.barh(place, own.mean / factor, 0.8, color=colour, linewidth=0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -147,10 +148,19 @@ def _narrow(axes: Axes) -> None:
 
 def _draw_cells(axes: Axes, panel: HeatPanel, view: HeatView, colour: _Colour) -> None:
     written = len(view.x.values) * len(view.y.values) <= MOST_WRITTEN and len(view.x.values) <= 12
+    squares: list[Rectangle] = []
+    frames: list[Rectangle] = []
+    colours: list[Any] = []
     for place, one in panel.cells.items():
         column, row = view.x.values.index(place[0]), view.y.values.index(place[1])
         value = panel.shown[place]
-        _draw_cell(axes, (column, row), one, None if value is None else colour.of(value))
+        if value is None:
+            _draw_lost(axes, (column, row), one)
+        else:
+            squares.append(Rectangle((column - 0.5, row - 0.5), 1, 1))
+            colours.append(colour.of(value))
+        if one.pareto:
+            frames.append(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9))
         if value is not None and written:
             ink = "white" if 0.08 + 0.92 * colour.share(value) > _DARK else INK
             text = f"{value / colour.scale.factor:.3g}" + ("*" if len(one.values) < len(one.rows) else "")
@@ -159,6 +169,9 @@ def _draw_cells(axes: Axes, panel: HeatPanel, view: HeatView, colour: _Colour) -
             word = one.lost.value if one.lost is not None else "no value"
             box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
             axes.text(column, row, word, ha="center", va="center", size=5.5, color=INK, bbox=box)
+    axes.add_collection(PatchCollection(squares, facecolors=colours or "none", edgecolors="white", linewidths=0.6))
+    front = PatchCollection(frames, facecolors="none", edgecolors=VERMILLION, linewidths=1.4, zorder=4)
+    axes.add_collection(front)
     axes.set_xlim(-0.5, len(view.x.values) - 0.5)
     axes.set_ylim(-0.5, len(view.y.values) - 0.5)
     _name_cells(axes, view)
@@ -168,22 +181,13 @@ def _draw_cells(axes: Axes, panel: HeatPanel, view: HeatView, colour: _Colour) -
         nothing(axes)
 
 
-def _draw_cell(axes: Axes, corner: tuple[int, int], one: Cell, colour: Any) -> None:
+def _draw_lost(axes: Axes, corner: tuple[int, int], one: Cell) -> None:
+    """A cell without a value: hatched by what became of it."""
     column, row = corner
-    if colour is None:
-        hatch = _HATCH[one.lost] if one.lost is not None else "...."
-        edge = VERMILLION if one.lost is PointStatus.FAILED else "#9A9A9A"
-        patch = Rectangle(
-            (column - 0.5, row - 0.5), 1, 1, facecolor="#F4F4F4", edgecolor=edge, hatch=hatch, linewidth=0
-        )
-    else:
-        patch = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.6)
-    axes.add_patch(patch)
-    if one.pareto:
-        frame = Rectangle(
-            (column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor=VERMILLION, linewidth=1.4, zorder=4
-        )
-        axes.add_patch(frame)
+    hatch = _HATCH[one.lost] if one.lost is not None else "...."
+    edge = VERMILLION if one.lost is PointStatus.FAILED else "#9A9A9A"
+    look = {"facecolor": "#F4F4F4", "edgecolor": edge, "hatch": hatch, "linewidth": 0}
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **look))  # type: ignore[arg-type]
 
 
 def _name_cells(axes: Axes, view: HeatView) -> None:

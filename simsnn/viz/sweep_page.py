@@ -21,7 +21,7 @@ from simsnn.viz.sweep_cells import Cell
 
 LOST = {PointStatus.REFUSED: ("x", INK, "refused"), PointStatus.FAILED: ("X", VERMILLION, "failed")}
 """Mark, colour and name of points that have no metrics."""
-UNKNOWN = ("$?$", GREY, "no value")
+UNKNOWN = ("+", GREY, "no value")
 _MANY = 4
 MOST_LEVELS, LEVEL_INCHES = 8, 0.085
 """Rows of marks above a plot, and the height of one."""

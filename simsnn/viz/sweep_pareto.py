@@ -147,9 +147,15 @@ def _draw(axes: Axes, pair: Pair, colours: _Colours, labels: Callable[[SweepRow]
         nothing(axes, "no point has both values")
         axes.set_xticks([])
         return
-    for spot in pair.spots:
-        place = [spot.x / scales[0].factor], [spot.y / scales[1].factor]
-        axes.plot(*place, "o", color=colours.of(spot.row), markersize=4.5, alpha=0.85, markeredgewidth=0, zorder=3)
+    axes.scatter(
+        [x / scales[0].factor for x in across],
+        [y / scales[1].factor for y in up],
+        s=20,
+        c=[colours.of(spot.row) for spot in pair.spots],
+        alpha=0.85,
+        linewidths=0,
+        zorder=3,
+    )
     if logarithmic(across):
         axes.set_xscale("log")
         log_ticks(axes.xaxis)

@@ -142,11 +142,10 @@ def test_a_heat_map_has_a_cell_per_place_with_its_number() -> None:
         place = ROWS.values.index(row.values[0]), COLUMNS.values.index(row.values[1])
         value = row.status.value if row.metrics is None else f"{row.metrics.total_cycles / 1e6:.3g}"
         assert written[place] == value
-    cells = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-    framed = [patch for patch in cells if not patch.get_fill()]
-    assert len(cells) - len(framed) == 15
-    assert len(framed) == sum(row.pareto for row in GRID.table.rows) > 1
-    hatches = [patch.get_hatch() for patch in cells if patch.get_hatch()]
+    squares, frames = axes.collections
+    assert len(squares.get_facecolor()) == len(squares.get_paths()) == len(GRID.table.done)  # type: ignore[arg-type]
+    assert len(frames.get_paths()) == sum(row.pareto for row in GRID.table.rows) > 1
+    hatches = [patch.get_hatch() for patch in axes.patches if isinstance(patch, Rectangle)]
     assert sorted(hatches) == ["////", "xxxx"]
     assert {"refused", "failed", "on the Pareto front"} <= set(texts(figure))
 
@@ -186,8 +185,11 @@ def test_the_front_is_the_marked_points_in_steps() -> None:
     assert [x for x, _ in data(steps)] == pytest.approx([spot.x / 1e6 for spot in pair.front], rel=1e-12)
     assert [y for _, y in data(steps)] == pytest.approx([spot.y / 1e6 for spot in pair.front], rel=1e-12)
     assert {spot.row.point for spot in pair.front} == {row.point for row in GRID.table.rows if row.pareto}
-    single = [line for line in axes.lines if line.get_marker() == "o" and len(data(line)) == 1]
-    assert len(single) == len(GRID.table.done)
+    places = axes.collections[0].get_offsets()
+    assert len(places) == len(GRID.table.done)  # type: ignore[arg-type]
+    for (x, y), row in zip(places, GRID.table.done, strict=True):  # type: ignore[call-overload]
+        assert row.metrics is not None
+        assert (x * 1e6, y * 1e6) == pytest.approx((row.metrics.total_cycles, row.metrics.total_energy_pj), rel=1e-12)
     labels = {text.get_text() for text in axes.texts}
     assert {f"{row.values[0]}, {row.values[1]}" for row in GRID.table.rows if row.pareto} <= labels
     assert "without a place: 1 failed, 1 refused" in labels
@@ -304,6 +306,14 @@ ODD: dict[str, Callable[[], StoredSweep]] = {
     "long labels": lambda: made_sweep((axis("name", *("x" * 300 + str(i) for i in range(40))), ROWS), array_rule),
     "wide": lambda: made_sweep((axis("rows", *range(1, 300)),)),
     "all seven": lambda: made_sweep((ROWS, COLUMNS, DATAFLOW, BUFFER, axis("depth", 1, 2), axis("n", 1, 2), SEEDS)),
+    "formulas": lambda: made_sweep(
+        (axis("name", "$x^2$", "$\\frac{", "a\nb", "$", "\\"),), lambda _: PointStatus.REFUSED
+    ),
+    "not finite": lambda: made_sweep(
+        (axis("rows", 1.0),),
+        lambda _: made_metrics(9, 1.0),
+        points=[(1.0,), (float("inf"),), (float("nan"),), (10**400,)],
+    ),
     "synthetic": lambda: made_sweep((ROWS, COLUMNS), synthetic=True, name="a_rather_long_name_of_a_sweep_of_arrays"),
 }
 
