@@ -137,7 +137,7 @@ def _labels(values: Sequence[Scalar]) -> tuple[str, ...]:
     """File names without folder and suffix where that leaves them apart, long ones cut in the middle."""
     texts = [_text(value) for value in values]
     if any(_FILE.match(text) for text in texts):
-        stems = [PurePosixPath(text.replace("\\", "/")).stem if _FILE.match(text) else text for text in texts]
+        stems = [PurePosixPath(text.replace("\\", "/")).stem or text if _FILE.match(text) else text for text in texts]
         texts = stems if len(set(stems)) == len(stems) else texts
     cut = [shortened(text, LONGEST_LABEL) for text in texts]
     return tuple(cut) if len(set(cut)) == len(cut) else tuple(shortened(text, 2 * LONGEST_LABEL) for text in texts)
@@ -146,7 +146,7 @@ def _labels(values: Sequence[Scalar]) -> tuple[str, ...]:
 def _text(value: Scalar) -> str:
     if value is None:
         return "none"
-    return f"{value:.6g}" if isinstance(value, float) else str(value) or "(empty)"
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split()) or "(empty)"
 
 
 def set_up(axes: Axes, own: SweepAxis) -> None:

@@ -395,3 +395,16 @@ def test_a_line_of_the_view_without_series() -> None:
     (own,) = sweep_axes(stored)
     figure = lines_figure(stored, CYCLES, LinesView(own, None, (), False, True))
     assert len(curves(figure.axes[0])) == 1
+
+
+@pytest.mark.parametrize("x", [None, "rows", "columns", "dataflow", "seed"])
+def test_every_choice_of_axes_draws_every_point(x: str | None) -> None:
+    for y in (None, "rows", "columns", "dataflow", "seed"):
+        if x is not None and x == y:
+            continue
+        for figure in figures_of_sweep(FULL, SweepView(metric="total_cycles", x=x, y=y)):
+            found = figure.draw()
+            box, (width, height) = found.get_tightbbox(), found.get_size_inches()
+            assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -0.02, (figure.name, y)
+            assert "90 points: 78 ok, 6 failed, 6 refused" in " ".join(texts(found))
+            assert {"refused", "failed"} <= set(texts(found)), (figure.name, y)
