@@ -1,8 +1,9 @@
 """A metric of a sweep as bars: for axes of names, and for whatever no line can be drawn through.
 
 A row per combination of the axes, bars of one colour per value of the series axis, repetitions as mean with lowest and
-highest. A point that was refused or failed is a row with its mark and the beginning of its message; beyond 60 rows the
-best stay, with the lost ones counted in the subtitle. Proof: ``tests/unit/test_sweep_figures.py``.
+highest. A point that was refused or failed is a row with its mark and the beginning of its message. Of more than 60 rows
+the best stay and some of those without a value, all of which the subtitle counts.
+Proof: ``tests/unit/test_sweep_figures.py``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from simsnn.viz.sweep_cells import Cell, all_values, cells_of
 from simsnn.viz.sweep_metric import Metric, goal_of, logarithmic
 from simsnn.viz.sweep_page import LOST, UNKNOWN, caption, log_ticks, lost_handles, nothing, series_colours
 
-MAX_BARS = 60
+MAX_BARS, MOST_LOST = 60, 12
 _ROW_INCHES, _GAP = 0.15, 0.55
 _LONGEST_MESSAGE, _LONGEST_GROUP = 70, 42
 
@@ -62,9 +63,11 @@ def bars_of(stored: StoredSweep, metric: Metric, view: BarsView) -> tuple[tuple[
     if len(bars) <= MAX_BARS:
         return tuple(bars), len(bars)
     sign = 1 if goal_of(stored, metric) == "min" else -1
-    worst = float("inf")
-    order = sorted(range(len(bars)), key=lambda i: (worst if (m := bars[i].cell.mean) is None else sign * m, i))
-    keep = set(order[:MAX_BARS])
+    means = [bar.cell.mean for bar in bars]
+    known = [(sign * mean, index) for index, mean in enumerate(means) if mean is not None]
+    most = max(MOST_LOST, MAX_BARS - len(known))
+    lost = [index for index, mean in enumerate(means) if mean is None][:most]
+    keep = {*lost, *(index for _, index in sorted(known)[: MAX_BARS - len(lost)])}
     return tuple(bar for index, bar in enumerate(bars) if index in keep), len(bars)
 
 
@@ -94,7 +97,8 @@ def bars_figure(stored: StoredSweep, metric: Metric, view: BarsView) -> Figure:
     height = max(_ROW_INCHES * (places[-1] + 1 if places else 1), 0.5)
     names = " and ".join(axis.name for axis in (*view.groups, *((view.series,) if view.series else ())))
     title = f"{metric.label} by {names}" if names else metric.label
-    title += "" if total == len(bars) else f", the {len(bars)} best of {total}"
+    best = sum(bar.cell.mean is not None for bar in bars)
+    title += "" if total == len(bars) else f", the {best} best of {total}" if best else f", {len(bars)} of {total}"
     rooms = (Panel(legend_inches(texts) if texts else 0.1, height, 0.46),)
     drawn = captioned(caption(stored, title), labels or (" ",), rooms)
     axes = drawn.axes[0]

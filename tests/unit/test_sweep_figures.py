@@ -306,6 +306,7 @@ ODD: dict[str, Callable[[], StoredSweep]] = {
     "long labels": lambda: made_sweep((axis("name", *("x" * 300 + str(i) for i in range(40))), ROWS), array_rule),
     "wide": lambda: made_sweep((axis("rows", *range(1, 300)),)),
     "all seven": lambda: made_sweep((ROWS, COLUMNS, DATAFLOW, BUFFER, axis("depth", 1, 2), axis("n", 1, 2), SEEDS)),
+    "many refused": lambda: made_sweep((axis("name", *map(str, range(80, 180)), "x"),), lambda _: PointStatus.REFUSED),
     "formulas": lambda: made_sweep(
         (axis("name", "$x^2$", "$\\frac{", "a\nb", "$", "\\"),), lambda _: PointStatus.REFUSED
     ),
@@ -407,4 +408,5 @@ def test_every_choice_of_axes_draws_every_point(x: str | None) -> None:
             box, (width, height) = found.get_tightbbox(), found.get_size_inches()
             assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -0.02, (figure.name, y)
             assert "90 points: 78 ok, 6 failed, 6 refused" in " ".join(texts(found))
-            assert {"refused", "failed"} <= set(texts(found)), (figure.name, y)
+            lost = {"refused", "failed"}, {"* without points that were refused or failed"}  # the latter of merged cells
+            assert any(words <= set(texts(found)) for words in lost), (figure.name, y)
