@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from simsnn.results.prefix import count, si
+from simsnn.results.prefix import count
 from simsnn.results.report import Report
 from simsnn.results.roofs import EngineRoof, RoofPoint, roof_points
 from simsnn.viz.legend import draw_legend, legend_inches
@@ -91,6 +91,8 @@ def roofline_figure(report: Report, roofs: tuple[EngineRoof, ...]) -> Figure:
         for number in range(len(panels))
     )
     title = "operations under the roofs of their engines"
+    if report.level == "closed_form":
+        title += ", without waits for memory"  # so they may lie left of the slope
     if all_engines > len(panels):
         title += f", the {len(panels)} of {all_engines} with most cycles"
     drawn = page(report, title, ("operations\n10000",), rooms or (Panel(0.1, 1.0, 0.2),))
@@ -146,7 +148,7 @@ def _draw(axes: Axes, panel: EnginePanel, frame: _Frame) -> None:
     axes.grid(True, linewidth=0.4)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(base=10, numticks=9))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1e4 else si(value, digits=3)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1 else f"{value:,.0f}"))
         axis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("operations\nper cycle")
     title = f"{roof.alike} ({roof.kind}): {count(len(panel.points), 'operation')}"
@@ -195,9 +197,9 @@ def _name_roofs(axes: Axes, roof: EngineRoof, frame: _Frame) -> None:
     )
     rate = f"{roof.memory} {roof.bytes_per_cycle:.4g} B/cycle"
     memory = rate if "*" not in roof.alike else f"memory {roof.bytes_per_cycle:.4g} B/cycle"
-    x = frame.left * 1.15
+    x = max(frame.left * 1.15, frame.bottom * 1.5 / roof.bytes_per_cycle)
     y = x * roof.bytes_per_cycle
-    if frame.bottom * 1.5 < y < roof.peak_ops_per_cycle:
+    if y < roof.peak_ops_per_cycle / 4:
         axes.annotate(memory, (x, y), (0, 3), textcoords="offset points", size=6, rotation=_slope(axes, frame))
     else:
         axes.annotate(memory, (0, 1), (3, -8), "axes fraction", "offset points", size=6)

@@ -1,8 +1,8 @@
 """A metric of a sweep as bars: for axes of names, and for whatever no line can be drawn through.
 
 A row per combination of the axes, bars of one colour per value of the series axis, repetitions as mean with lowest and
-highest. A point that was refused or failed is a row with its mark and the beginning of its message. Of more than 60 rows
-the best stay and some of those without a value, all of which the subtitle counts.
+highest. A point that was refused or failed is a row with its mark and the beginning of its message. Of more than 60
+rows the best stay and some of those without a value, all of which the subtitle counts.
 Proof: ``tests/unit/test_sweep_figures.py``.
 """
 

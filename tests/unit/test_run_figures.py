@@ -219,3 +219,9 @@ def test_an_unknown_binding_is_a_star() -> None:
     figure = roofline_figure(QUICK.model_copy(update={"tasks": (odd,)}), (EngineRoof(ARRAY, "x", 9, DRAM, 1.0, ARRAY),))
     assert points(figure.axes[0])[0][3] == "*"
     assert "bound by luck" in texts(figure)
+
+
+def test_a_roofline_of_a_level_without_memory_says_so() -> None:
+    closed = QUICK.model_copy(update={"level": "closed_form"})
+    assert any("without waits for memory" in text for text in texts(roofline_figure(closed, MADE)))
+    assert not any("without waits for memory" in text for text in texts(roofline_figure(QUICK, MADE)))
