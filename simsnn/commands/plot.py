@@ -79,8 +79,7 @@ def find_run_or_sweep(name: str, runs: Path, sweeps: Path, sweep_asked: bool = F
     if sweep_asked:
         return find_sweep(name, sweeps)
     named = tuple(folder.name for folder in sweep_folders(sweeps))
-    fitting = _is_run(name, runs)
-    if name in named and fitting:
+    if name in named and _is_run(name, runs):
         raise ConfigError(
             f"{name!r} is a run in {runs} and a sweep in {sweeps}",
             value=name,
@@ -92,7 +91,11 @@ def find_run_or_sweep(name: str, runs: Path, sweeps: Path, sweep_asked: bool = F
 
 
 def _is_run(name: str, root: Path) -> bool:
-    return any(run.report.id.startswith(name) or run.folder.name == name for run in list_runs(root))
+    """Whether a name means a run too; a report that cannot be read is no reason to refuse a sweep."""
+    try:
+        return any(run.report.id.startswith(name) or run.folder.name == name for run in list_runs(root))
+    except ConfigError:
+        return False
 
 
 def _run_or_close(name: str, root: Path, sweeps: tuple[str, ...]) -> StoredRun:

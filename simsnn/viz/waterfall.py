@@ -53,27 +53,27 @@ class Step:
 def steps_of(found: Waterfall, what: What) -> tuple[Step, ...]:
     """Steps that lead from the first total to the second; rows without change are left out, small ones put together."""
     alone = {"both": "", "first": "first run only", "second": "second run only"}
-    changes = [
-        (
-            row.name,
-            float(row.cycles_change if what == "cycles" else row.energy_change_pj),
-            alone[row.present] if row.layer is not None else "",
-        )
-        for row in found.rows
-    ]
-    changes = [change for change in changes if change[1]]
-    if len(changes) > MOST_STEPS:
-        order = sorted(range(len(changes)), key=lambda index: (-abs(changes[index][1]), index))
-        keep = set(order[: MOST_STEPS - 1])
-        others = [change for index, change in enumerate(changes) if index not in keep]
-        changes = [change for index, change in enumerate(changes) if index in keep]
-        changes.append((f"{len(others)} others", sum(change for _, change, _ in others), ""))
+    changed = [(row, float(row.cycles_change if what == "cycles" else row.energy_change_pj)) for row in found.rows]
+    layers = [(row.name, change, alone[row.present]) for row, change in changed if change and row.layer is not None]
+    whole = [(row.name, change, "") for row, change in changed if change and row.layer is None]
+    changes = [*_largest(layers, MOST_STEPS - len(whole)), *whole]
     at = float(found.total_cycles[0] if what == "cycles" else found.total_energy_pj[0])
     steps = []
     for name, change, note in changes:
         steps.append(Step(name, change, at, note))
         at += change
     return tuple(steps)
+
+
+def _largest(changes: list[tuple[str, float, str]], most: int) -> list[tuple[str, float, str]]:
+    """At most so many, those with the largest change; the others together behind them."""
+    if len(changes) <= most:
+        return changes
+    order = sorted(range(len(changes)), key=lambda index: (-abs(changes[index][1]), index))
+    keep = set(order[: most - 1])
+    others = [change for index, change in enumerate(changes) if index not in keep]
+    kept = [change for index, change in enumerate(changes) if index in keep]
+    return [*kept, (f"{len(others)} others", sum(change for _, change, _ in others), "")]
 
 
 @style()

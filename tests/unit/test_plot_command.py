@@ -124,3 +124,11 @@ def test_a_broken_table_is_refused(text: str, here: Path, capsys: pytest.Capture
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert "Traceback" not in error
+
+
+def test_a_broken_run_does_not_hide_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "results" / "runs" / f"quickstart-{RUN.id}" / REPORT).write_text("{}")
+    assert main(["plot", "array_size", "--only", "pareto", "-o", "out"]) == 0
+    assert drawn(capsys) == ["pareto.png"]
+    assert main(["plot", "latest"]) == 2
+    assert "is not a report of this version" in capsys.readouterr().err
