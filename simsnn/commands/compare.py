@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from simsnn.commands.compare_waterfall import waterfall_table
 from simsnn.config.loader import read_yaml
 from simsnn.results.compare import ComparedRun, Difference, RunComparison, Scalar, compare
 from simsnn.results.prefix import mm2, percent, si
+from simsnn.results.report import Report
 from simsnn.results.store import CONFIG, find_run
+from simsnn.results.waterfall import Waterfall, waterfall
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,8 +63,29 @@ _ROWS = (
 )
 
 
-def compare_runs(names: list[str], root: Path) -> RunComparison:
-    """Compare stored runs, each a folder, an id or ``latest``.
+@dataclass(frozen=True, slots=True)
+class ComparedRuns:
+    """Stored runs held against the first: numbers and configurations, and where cycles and energy went."""
+
+    reports: tuple[Report, ...]
+    numbers: RunComparison
+    waterfalls: tuple[Waterfall, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``--json``: the comparison with ``waterfalls``, from the first run to each of the others."""
+        found = [one.model_dump(mode="json", by_alias=True) for one in self.waterfalls]
+        return {**self.numbers.model_dump(mode="json"), "waterfalls": found}
+
+    def write_figures(self, folder: Path, format_: str) -> tuple[Path, ...]:
+        """Draw ratios and waterfalls into a folder and return the files."""
+        from simsnn.viz.named import write_figures
+        from simsnn.viz.run_comparison import figures_of_comparison
+
+        return write_figures(figures_of_comparison(self.numbers, self.waterfalls, self.reports), folder, format_)
+
+
+def compare_stored(names: list[str], root: Path) -> ComparedRuns:
+    """Compare stored runs, each a folder, an id or ``latest``, with where cycles and energy went.
 
     Raises
     ------
@@ -69,7 +93,24 @@ def compare_runs(names: list[str], root: Path) -> RunComparison:
         For a run that is not there, or fewer than two.
     """
     runs = [find_run(name, root) for name in names]
-    return compare([run.report for run in runs], [read_yaml(run.folder / CONFIG).tree for run in runs])
+    reports = tuple(run.report for run in runs)
+    numbers = compare(reports, [read_yaml(run.folder / CONFIG).tree for run in runs])
+    return ComparedRuns(reports, numbers, tuple(waterfall(reports[0], other) for other in reports[1:]))
+
+
+def compare_runs(names: list[str], root: Path) -> RunComparison:
+    """Numbers and configurations of stored runs alone; see :func:`compare_stored`."""
+    return compare_stored(names, root).numbers
+
+
+def print_compared(found: ComparedRuns, console: Console) -> None:
+    """Everything that is compared; the waterfall of two runs, of more where it is to be had."""
+    print_comparison(found.numbers, console)
+    if len(found.waterfalls) == 1:
+        console.print()
+        console.print(waterfall_table(found.waterfalls[0]))
+    else:
+        console.print(f"where it went from 1 to each of the {len(found.waterfalls)} others: see --json or -o DIR")
 
 
 def print_comparison(found: RunComparison, console: Console) -> None:

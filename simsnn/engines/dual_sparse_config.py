@@ -107,6 +107,11 @@ class DualSparseConfig(StrictModel):
         return self
 
     @property
+    def peak_per_cycle(self) -> int:
+        """Multiply-accumulates per cycle at best: every value that every lane of every group multiplies."""
+        return self.groups * self.lanes * self.values_per_cycle
+
+    @property
     def bank_count(self) -> int:
         """Weight banks of a group: one per lane with ``modulo``."""
         return self.lanes if self.lane_map is LaneMap.MODULO or self.banks is None else self.banks

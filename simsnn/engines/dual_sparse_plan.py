@@ -129,8 +129,7 @@ class DualSparsePlan:
 
     def work(self) -> Work:
         """Multiply-accumulates of the dense product over the taps that exist, and the lanes' peak."""
-        peak = self.config.groups * self.config.lanes * self.config.values_per_cycle
-        return Work(self.totals.dense, peak)
+        return Work(self.totals.dense, self.config.peak_per_cycle)
 
     @cached_property
     def totals(self) -> DualSparseTotals:

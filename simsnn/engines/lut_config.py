@@ -122,6 +122,11 @@ class LutConfig(StrictModel):
         return self
 
     @property
+    def peak_per_cycle(self) -> int:
+        """Accumulates that reading every table at every port would do in a cycle."""
+        return self.lanes * self.groups * self.read_ports * self.address_bits
+
+    @property
     def entries(self) -> int:
         """Entries of a table, the wired zero included."""
         return 1 << self.address_bits

@@ -168,5 +168,4 @@ class ChunkRunner:
 
 def engine_work(core: LutCore) -> Work:
     """Accumulates of the dense product, and what all tables read at every edge would do."""
-    config = core.config
-    return Work(core.work.macs, config.lanes * config.groups * config.read_ports * config.address_bits)
+    return Work(core.work.macs, core.config.peak_per_cycle)

@@ -168,6 +168,11 @@ class SystolicConfig(StrictModel):
         return self
 
     @property
+    def peak_per_cycle(self) -> int:
+        """Multiply-accumulates per cycle at best: one of every element."""
+        return self.rows * self.columns
+
+    @property
     def scalesim(self) -> bool:
         """True when the other timing switches are overridden by SCALE-Sim's machine."""
         return self.compatibility is Compatibility.SCALESIM

@@ -308,7 +308,7 @@ class SystolicPlan:
         """
         mixing, slots = self.operation.mixing, self.operation.slots
         useful = sum(gemm.macs for gemm in self.gemms) if mixing is None else mixing.useful_macs(slots)
-        return Work(useful, self.config.rows * self.config.columns)
+        return Work(useful, self.config.peak_per_cycle)
 
     def buffer_accesses(self) -> tuple[BufferAccess, ...]:
         """Elements read from and written to each operand's buffer."""

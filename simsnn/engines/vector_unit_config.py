@@ -68,6 +68,11 @@ class VectorUnitConfig(StrictModel):
         return self
 
     @property
+    def peak_per_cycle(self) -> int:
+        """Operations per cycle at best, of all lanes."""
+        return self.lanes * self.ops_per_cycle
+
+    @property
     def networks(self) -> int:
         """Scan networks in a row; 0 without them."""
         return (self.scan_networks or SCAN_NETWORKS) if self.scan else 0

@@ -268,7 +268,7 @@ class VectorPlan:
         """Arithmetic operations of all elements and steps, and what all lanes could do per cycle."""
         operation = self.operation
         done = operation.counts.total * operation.elements * operation.steps
-        return Work(done, self.config.lanes * self.config.ops_per_cycle)
+        return Work(done, self.config.peak_per_cycle)
 
     def with_activity(self, activity: ProductActivity | None) -> VectorPlan:  # noqa: ARG002 - no lane skips a zero
         """This plan: a vector unit works on every element."""

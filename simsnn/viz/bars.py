@@ -93,6 +93,17 @@ def draw_bars(axes: Axes, rows: int, segments: tuple[Segments, ...], ends: tuple
     axes.set_ylim(rows - 0.45, -0.55)
 
 
+def value_bars(axes: Axes, values: tuple[float, ...], colours: tuple[str, ...], ends: tuple[str, ...]) -> None:
+    """One plain bar a row in its own colour, first row on top, with ``ends`` behind the bars."""
+    places = range(len(values))
+    axes.barh(places, values, _BAR_HEIGHT, color=colours, linewidth=0)
+    for place, value, text in zip(places, values, ends, strict=True):
+        axes.annotate(
+            text, (max(value, 0.0), place), (3, 0), textcoords="offset points", va="center", size=6, color="#404040"
+        )
+    axes.set_ylim(len(values) - 0.45, -0.55)
+
+
 def label_rows(axes: Axes, rows: Rows) -> None:
     """Name the bars; the label of a pass takes the colour of the pass."""
     axes.set_yticks(range(len(rows.groups)), rows.labels)

@@ -50,7 +50,7 @@ def cycles_figure(report: Report) -> Figure:
     rows = rows_of(report)
     largest = max((group.cycles for group in rows.groups), default=0)
     scale = Scale.of(largest, "cycles")
-    segments = _segments(rows.groups, scale)
+    segments = cycle_segments(rows.groups, scale)
     panel = Panel(legend_inches([segment.label for segment in segments]), rows.height_inches, 0.46)
     drawn = page(report, f"cycles {rows.by}{of_run(report)}", rows.labels, (panel,))
     axes = drawn.axes[0]
@@ -62,7 +62,7 @@ def cycles_figure(report: Report) -> Figure:
     return drawn.figure
 
 
-def _segments(groups: tuple[Group, ...], scale: Scale) -> tuple[Segments, ...]:
+def cycle_segments(groups: tuple[Group, ...], scale: Scale) -> tuple[Segments, ...]:
     """Segments that any bar has, work first, so that useful work starts at one line."""
     work = [
         Segments(name, fill, tuple(group.part_cycles(name) / scale.factor for group in groups))

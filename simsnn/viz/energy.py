@@ -66,7 +66,7 @@ def energy_figure(report: Report) -> Figure:
     panels = (Panel(legend_inches([*fills, STATIC]), rows.height_inches, 0.46), Panel(0.04, 0.32, 0.46))
     drawn = page(report, f"energy {rows.by}{of_run(report)}", (*rows.labels, _whole(report)), panels)
     bars, total = drawn.axes
-    segments = _segments(rows.groups, report, fills, scale)
+    segments = energy_segments(rows.groups, report, fills, scale)
     draw_bars(bars, len(rows.groups), segments, tuple(quantity(g.energy_pj * _PJ, "J") for g in rows.groups))
     label_rows(bars, rows)
     value_axis(bars, f"energy of counted actions ({scale.unit})", largest / scale.factor)
@@ -111,7 +111,10 @@ def _merged_name(report: Report, name: str) -> str:
     return f"{group}.{rest}" if len({row.group for row in processors}) > 1 else rest
 
 
-def _segments(groups: tuple[Group, ...], report: Report, fills: dict[str, Fill], scale: Scale) -> tuple[Segments, ...]:
+def energy_segments(
+    groups: tuple[Group, ...], report: Report, fills: dict[str, Fill], scale: Scale
+) -> tuple[Segments, ...]:
+    """Energy of every component in every group."""
     members = components(report)
     return tuple(
         Segments(name, fill, tuple(sum(map(group.component_pj, members[name])) / scale.factor for group in groups))
@@ -129,7 +132,7 @@ def _draw_total(axes: Axes, report: Report, fills: dict[str, Fill]) -> None:
     static = sum(report.static_energy_pj.values())
     total = report.totals.total_energy_pj
     scale = Scale.of(total, "J", _PJ)
-    segments = _segments((whole,), report, fills, scale)
+    segments = energy_segments((whole,), report, fills, scale)
     segments += (Segments(STATIC, Fill("#B4B4B4", "/////"), (static / scale.factor,)),)
     draw_bars(axes, 1, segments, (quantity(total * _PJ, "J"),))
     axes.set_yticks([0], [_whole(report)])

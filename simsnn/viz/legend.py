@@ -24,16 +24,17 @@ def legend_inches(labels: Sequence[str]) -> float:
     return 0.1 + _LINE_INCHES * -(-len(labels) // columns(labels))
 
 
-def draw_legend(axes: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """Draw handles with their labels; nothing where there are none."""
+def draw_legend(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], above_inches: float = 0.0) -> None:
+    """Draw handles with their labels, so far above the axes; nothing where there are none."""
     figure = axes.figure
     if not labels:
         return
+    height = axes.get_position().height * figure.get_figheight()  # type: ignore[union-attr]
     axes.legend(
         handles,
         labels,
         loc="lower left",
-        bbox_to_anchor=(0.1 / WIDTH_INCHES, 1.0),
+        bbox_to_anchor=(0.1 / WIDTH_INCHES, 1.0 + above_inches / height),
         bbox_transform=blended_transform_factory(figure.transFigure, axes.transAxes),
         ncols=columns(labels),
         borderaxespad=0.2,

@@ -118,17 +118,31 @@ class Page:
     axes: tuple[Axes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What stands around the panels: title, line below it, footer, and whether the activity is synthetic."""
+
+    title: str
+    subtitle: str
+    footer: str
+    synthetic: bool = False
+
+
 def page(report: Report, title: str, labels: tuple[str, ...], panels: tuple[Panel, ...]) -> Page:
+    """Start a figure of a run; ``title`` follows the experiment's name. See :func:`captioned`."""
+    caption = Caption(f"{report.name}: {title}", _subtitle(report), _footer(report), report.activity.synthetic)
+    return captioned(caption, labels, panels)
+
+
+def captioned(caption: Caption, labels: tuple[str, ...], panels: tuple[Panel, ...]) -> Page:
     """Start a figure with title, mark of synthetic activity and footer, and stack its panels between them.
 
     Sizes are set in inches here and not found by drawing the figure twice.
 
     Parameters
     ----------
-    report : Report
-        What is drawn.
-    title : str
-        Follows the experiment's name.
+    caption : Caption
+        What is written around the panels.
     labels : tuple of str
         Labels of the vertical axes, which need room on the left; a label may have several lines.
     panels : tuple of Panel
@@ -145,27 +159,28 @@ def page(report: Report, title: str, labels: tuple[str, ...], panels: tuple[Pane
         width = (WIDTH_INCHES - left - _RIGHT_INCHES) / WIDTH_INCHES
         axes.append(figure.add_axes((left / WIDTH_INCHES, top / height, width, panel.height / height)))
         top -= panel.below
-    _caption(figure, report, title, height)
+    _draw_caption(figure, caption, height)
     return Page(figure, tuple(axes))
 
 
-def _caption(figure: Figure, report: Report, title: str, height: float) -> None:
+def _draw_caption(figure: Figure, caption: Caption, height: float) -> None:
     left, top = 0.1 / WIDTH_INCHES, 1 - 0.1 / height
-    full = f"{report.name}: {title}"
-    room_points = 72 * (WIDTH_INCHES - 0.2 - (_MARK_INCHES if report.activity.synthetic else 0.0))
-    figure.text(left, top, full, va="top", size=min(10.0, room_points / (0.68 * len(full))), weight="bold")
-    figure.text(left, top - 0.19 / height, _subtitle(report), va="top", size=7, color="#5A5A5A")
-    figure.text(left, 0.07 / height, _footer(report), size=6, color="#5A5A5A")
-    if report.activity.synthetic:
+    room_points = 72 * (WIDTH_INCHES - 0.2 - (_MARK_INCHES if caption.synthetic else 0.0))
+    size = min(10.0, room_points / (0.68 * len(caption.title)))
+    figure.text(left, top, caption.title, va="top", size=size, weight="bold")
+    figure.text(left, top - 0.19 / height, caption.subtitle, va="top", size=7, color="#5A5A5A")
+    figure.text(left, 0.07 / height, caption.footer, size=6, color="#5A5A5A")
+    if caption.synthetic:
         box = {"boxstyle": "round,pad=0.25", "facecolor": VERMILLION, "edgecolor": "none"}
         right = 1 - 0.14 / WIDTH_INCHES
         figure.text(right, top, "synthetic activity", ha="right", va="top", size=8, color="white", bbox=box)
 
 
 def shortened(label: str, most: int = 32) -> str:
-    """Cut a long label in the middle, so that the page keeps room for what it shows."""
+    """Cut a long label in the middle, so that the page keeps room for what it shows; dollars stay dollars."""
     half = (most - 1) // 2
-    return label if len(label) <= most else f"{label[:half]}…{label[-half:]}"
+    cut = label if len(label) <= most else f"{label[:half]}…{label[-half:]}"
+    return cut.replace("$", r"\$")  # between two of them a formula would be read
 
 
 def _subtitle(report: Report) -> str:

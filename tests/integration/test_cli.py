@@ -96,8 +96,12 @@ def test_runs_plot_and_reprice_find_what_was_run(here: Path, capsys: pytest.Capt
         "cycles.svg",
         "density.svg",
         "energy.svg",
+        "layers.svg",
         "memory.svg",
+        "passes.svg",
+        "roofline.svg",
         "timeline.svg",
+        "utilisation.svg",
     ]
     capsys.readouterr()
     assert main(["reprice", report["id"][:6], "--json"]) == 0
