@@ -143,7 +143,10 @@ def failed(stored: StoredSweep) -> bool:
 
 
 def draw(stored: StoredSweep) -> None:
-    """The figures of the sweep, into its folder."""
+    """Draw the figures of the sweep into its folder."""
+    from simsnn.viz.sweep_figures import write_sweep_figures
+
+    write_sweep_figures(stored, stored.folder)
 
 
 def outcome_json(stored: StoredSweep) -> dict[str, Any]:
