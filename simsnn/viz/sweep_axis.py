@@ -2,7 +2,7 @@
 
 ``32 KiB`` is a number where every value has a unit of one dimension; values that are spread evenly in their logarithms
 get a logarithmic axis. Anything else (file names, switches, a mixture) is a name, one place after another.
-Proof: ``tests/unit/test_sweep_figures.py``.
+Proof: ``tests/unit/test_sweep_axis.py``.
 """
 
 from __future__ import annotations

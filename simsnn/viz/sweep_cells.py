@@ -1,7 +1,7 @@
 """Points of a sweep put together: repetitions of one place of its axes are one cell with mean and spread.
 
 Points that were refused or failed, or that have no value, are counted in their cell, so that figures can show them.
-Proof: ``tests/unit/test_sweep_figures.py``.
+Proof: ``tests/unit/test_sweep_axis.py``.
 """
 
 from __future__ import annotations

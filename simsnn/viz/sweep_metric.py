@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simsnn.results.prefix import mm2, si
 from simsnn.results.sweep_store import StoredSweep
-from simsnn.results.sweep_table import METRICS, Goal
+from simsnn.results.sweep_table import Goal
 from simsnn.viz.style import Scale, quantity
 
 _LOG_RATIO = 30.0
@@ -58,7 +58,6 @@ _ALL = (
 )
 METRIC = {metric.name: metric for metric in _ALL}
 """Every metric of a point by name."""
-assert tuple(METRIC) == METRICS or set(METRIC) == set(METRICS)
 
 
 def goal_of(stored: StoredSweep, metric: Metric) -> Goal:

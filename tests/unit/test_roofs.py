@@ -75,3 +75,12 @@ def test_a_configuration_that_cannot_be_read_has_no_roofs(tmp_path: Path, text: 
     (tmp_path / CONFIG).write_text(text)
     assert stored_hardware(tmp_path) is None
     assert stored_hardware(tmp_path / "nowhere") is None
+
+
+def test_only_bytes_of_the_engines_own_memory_count() -> None:
+    report = make_report()
+    (own,) = report.tasks[0].traffic
+    other = own.model_copy(update={"level": "spike_buffer", "read_bytes": 10**9})
+    task = report.tasks[0].model_copy(update={"traffic": (other, own)})
+    (point,) = roof_points(report.model_copy(update={"tasks": (task,)}), MADE)
+    assert point.bytes == own.read_bytes + own.write_bytes

@@ -15,9 +15,8 @@ from matplotlib.text import Text
 from simsnn.errors import ConfigError
 from simsnn.results.sweep_store import StoredSweep
 from simsnn.results.sweep_table import METRICS, ObjectiveInfo, PointStatus, Scalar
-from simsnn.viz.sweep_axis import apart, sweep_axes
+from simsnn.viz.sweep_axis import sweep_axes
 from simsnn.viz.sweep_bars import MAX_BARS, BarsView, bars_figure, bars_of
-from simsnn.viz.sweep_cells import cells_of
 from simsnn.viz.sweep_figures import (
     SweepView,
     figures_of_sweep,
@@ -238,55 +237,6 @@ def test_many_bars_keep_the_best() -> None:
     cycles = sorted(row.metrics.total_cycles for row in stored.table.rows if row.metrics)
     assert sorted(bar.cell.mean for bar in bars) == cycles[:MAX_BARS]  # type: ignore[type-var]
     assert any("the 60 best of 150" in text for text in texts(bars_figure(stored, CYCLES, BarsView((own,), None))))
-
-
-@pytest.mark.parametrize(
-    ("values", "numbers", "labels", "logarithmic"),
-    [
-        ((8, 16, 32, 64), (8, 16, 32, 64), ("8", "16", "32", "64"), True),
-        ((3, 1, 2), (1, 2, 3), ("1", "2", "3"), False),
-        (("64 KiB", "1 MiB", "32 KiB"), (32768, 65536, 1048576), ("32 KiB", "64 KiB", "1 MiB"), True),
-        (("1 GHz", "500 MHz"), (5e8, 1e9), ("500 MHz", "1 GHz"), False),
-        (("1 GHz", "5 ns"), None, ("1 GHz", "5 ns"), False),
-        ((0.5, 0.25), (0.25, 0.5), ("0.25", "0.5"), False),
-        ((True, False), None, ("true", "false"), False),
-        ((None, 4), None, ("none", "4"), False),
-        (("a/x.yaml", "b/y.yaml"), None, ("x", "y"), False),
-        (("a/x.yaml", "b/x.yaml"), None, ("a/x.yaml", "b/x.yaml"), False),
-        ((0, 1, 10, 100), (0, 1, 10, 100), ("0", "1", "10", "100"), False),
-        (("",), None, ("(empty)",), False),
-    ],
-)
-def test_axes_are_numbers_where_they_can_be(
-    values: tuple[Scalar, ...], numbers: tuple[float, ...] | None, labels: tuple[str, ...], logarithmic: bool
-) -> None:
-    (found,) = sweep_axes(made_sweep((axis("rows", *values),), lambda _: made_metrics(10, 1.0)))
-    assert found.numbers == numbers
-    assert found.labels == labels
-    assert found.logarithmic is logarithmic
-    if numbers:
-        assert [found.place(value) for value in found.values] == list(numbers)
-        assert {0, len(numbers) - 1} <= set(apart(found))
-
-
-def test_cells_count_what_is_lost() -> None:
-    outcomes = {0: PointStatus.OK, 1: PointStatus.REFUSED, 2: PointStatus.FAILED}
-
-    def rule(values: dict[str, Scalar]) -> object:
-        found = outcomes[int(values["seed"] or 0)]
-        return made_metrics(100, 1.0, None) if found is PointStatus.OK else found
-
-    stored = made_sweep((ROWS, SEEDS), rule)  # type: ignore[arg-type]
-    rows, _ = sweep_axes(stored)
-    cell = cells_of(stored, CYCLES, (rows,))[8,]
-    assert (cell.mean, cell.lost, cell.count(PointStatus.REFUSED), cell.count(PointStatus.FAILED)) == (100, None, 1, 1)
-    unknown = cells_of(stored, METRIC["area_um2"], (rows,))[8,]
-    assert (unknown.mean, unknown.unknown, unknown.lost) == (None, 1, PointStatus.FAILED)
-    assert "*" in "".join(texts(drawn(made_sweep((ROWS, COLUMNS, SEEDS), _some_lost), "heat_total_cycles")))
-
-
-def _some_lost(values: dict[str, Scalar]) -> object:
-    return PointStatus.FAILED if values["seed"] == 1 else made_metrics(int(values["rows"] or 1), 1.0)
 
 
 ODD: dict[str, Callable[[], StoredSweep]] = {
