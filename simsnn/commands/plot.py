@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simsnn.errors import ConfigError, nearest
-from simsnn.results.store import REPORT, StoredRun, find_run, list_runs, read_run
-from simsnn.results.sweep_store import StoredSweep, find_sweep, is_sweep, read_sweep, sweep_folders
+from simsnn.commands.stored import find_stored
+from simsnn.errors import ConfigError
+from simsnn.results.store import REPORT, StoredRun
+from simsnn.results.sweep_store import StoredSweep, find_sweep
 from simsnn.viz.formats import check_format
 from simsnn.viz.named import chosen, write_figures
 from simsnn.viz.run_figures import RUN_FIGURES, figures_missing, figures_of
@@ -52,7 +53,7 @@ def draw(request: PlotRequest) -> tuple[Path, ...]:
         For a run or sweep that is not there, an unknown figure, metric, axis or format.
     """
     check_format(request.format_)
-    stored = find_run_or_sweep(request.name, request.runs, request.sweeps, bool(request.view))
+    stored = _stored(request)
     if isinstance(stored, StoredSweep):
         figures = sweep_figures_named(stored, request.view, request.only)
     else:
@@ -64,54 +65,11 @@ def draw(request: PlotRequest) -> tuple[Path, ...]:
     return write_figures(figures, request.output or stored.folder, request.format_)
 
 
-def find_run_or_sweep(name: str, runs: Path, sweeps: Path, sweep_asked: bool = False) -> StoredRun | StoredSweep:
-    """A stored run, or a stored sweep; of ``latest`` the run where there is any.
-
-    Raises
-    ------
-    ConfigError
-        If there is neither, or a name means both: then a folder says which.
-    """
-    if is_sweep(Path(name)):
-        return read_sweep(Path(name))
-    if (Path(name) / REPORT).exists():
-        return read_run(Path(name))
-    if sweep_asked:
-        return find_sweep(name, sweeps)
-    named = tuple(folder.name for folder in sweep_folders(sweeps))
-    if name in named and _is_run(name, runs):
-        raise ConfigError(
-            f"{name!r} is a run in {runs} and a sweep in {sweeps}",
-            value=name,
-            remedy=f"give the folder, as {sweeps / name}",
-        )
-    if name in named or (name == "latest" and named and not list_runs(runs)):
-        return find_sweep(name, sweeps)
-    return _run_or_close(name, runs, named)
-
-
-def _is_run(name: str, root: Path) -> bool:
-    """Whether a name means a run too; a report that cannot be read is no reason to refuse a sweep."""
-    try:
-        return any(run.report.id.startswith(name) or run.folder.name == name for run in list_runs(root))
-    except ConfigError:
-        return False
-
-
-def _run_or_close(name: str, root: Path, sweeps: tuple[str, ...]) -> StoredRun:
-    try:
-        return find_run(name, root)
-    except ConfigError as error:
-        if sweeps and error.message.startswith("no run"):
-            known = (*error.allowed, *sweeps)
-            raise ConfigError(
-                f"no run and no sweep {name!r}",
-                value=name,
-                allowed=known,
-                nearest=nearest(name, known),
-                remedy="`simsnn runs` lists the runs",
-            ) from None
-        raise
+def _stored(request: PlotRequest) -> StoredRun | StoredSweep:
+    """What is meant; who names a metric or an axis means a sweep, also by ``latest``."""
+    if request.view and not (Path(request.name) / REPORT).exists():
+        return find_sweep(request.name, request.sweeps)
+    return find_stored(request.name, request.runs, request.sweeps)
 
 
 def figure_names() -> list[dict[str, str]]:

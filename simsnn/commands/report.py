@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsnn.commands.stored import find_stored
 from simsnn.config.loader import parse_yaml
-from simsnn.errors import ConfigError, nearest
-from simsnn.results.store import CONFIG, LIVE_BYTES, TRACE, StorageError, StoredRun, find_run, list_runs, read_run
-from simsnn.results.store import REPORT as RUN_REPORT
-from simsnn.results.sweep_store import SUMMARY, StoredSweep, find_sweep, is_sweep, read_sweep, sweep_folders
+from simsnn.errors import ConfigError
+from simsnn.results.store import CONFIG, LIVE_BYTES, TRACE, StorageError, StoredRun
+from simsnn.results.sweep_store import SUMMARY, StoredSweep
 from simsnn.sim.census import RunMemory
 
 PAGE = "report.html"
@@ -45,10 +45,7 @@ def write_report(name: str, runs: Path, sweeps: Path, output: Path | None) -> Wr
     SimsnnError
         If there is no such run or sweep, its files are not what they should be, or the file cannot be written.
     """
-    try:
-        found = find_stored(name, runs, sweeps)
-    except OSError as error:
-        raise ConfigError(f"{name[:80]!r} cannot be looked up: {error.strerror}", value=name[:80]) from None
+    found = find_stored(name, runs, sweeps)
     page = output or found.folder / PAGE
     if page.is_dir():
         raise ConfigError(f"{page} is a folder, not a file", value=str(page), remedy=f"write {page / PAGE}")
@@ -56,49 +53,6 @@ def write_report(name: str, runs: Path, sweeps: Path, output: Path | None) -> Wr
     content = text.encode("utf-8")
     _write(page, content)
     return WrittenPage(page, len(content))
-
-
-def find_stored(name: str, runs: Path, sweeps: Path) -> StoredRun | StoredSweep:
-    """The run or sweep of a name.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, or a folder holds neither.
-    """
-    folder = Path(name)
-    if is_sweep(folder):
-        return read_sweep(folder)
-    if (folder / RUN_REPORT).exists():
-        return read_run(folder)
-    if folder.is_dir() and name != "latest":
-        remedy = f"a run folder holds {RUN_REPORT}, a sweep folder sweep.json and points.csv"
-        raise ConfigError(f"{name} is neither a run nor a sweep folder", value=name, remedy=remedy)
-    if name == "latest":
-        return _latest(runs, sweeps)
-    stored, known = list_runs(runs), tuple(path.name for path in sweep_folders(sweeps))
-    if any(run.report.id.startswith(name) or run.folder.name == name for run in stored):
-        return find_run(name, runs)
-    if name in known:
-        return find_sweep(name, sweeps)
-    names = (*(run.folder.name for run in stored), *known)
-    raise ConfigError(
-        f"no run {name!r} in {runs} and no such sweep in {sweeps}",
-        value=name,
-        allowed=names,
-        nearest=nearest(name, names),
-        remedy="`simsnn runs` lists runs",
-    )
-
-
-def _latest(runs: Path, sweeps: Path) -> StoredRun | StoredSweep:
-    stored: list[StoredRun | StoredSweep] = [*list_runs(runs)[-1:]]
-    if sweep_folders(sweeps):
-        stored.append(find_sweep("latest", sweeps))
-    if not stored:
-        remedy = "`simsnn run FILE` makes a run"
-        raise ConfigError(f"no run in {runs} and no sweep in {sweeps}", value="latest", remedy=remedy)
-    return max(stored, key=lambda one: one.modified_ns)
 
 
 def _run_text(run: StoredRun) -> str:

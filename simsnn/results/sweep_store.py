@@ -56,7 +56,8 @@ def read_sweep(folder: Path) -> StoredSweep:
 
 def sweep_folders(root: Path) -> tuple[Path, ...]:
     """Folders of finished or interrupted sweeps below ``root``, by name."""
-    return tuple(sorted(path.parent for path in root.glob(f"*/{INFO}") if is_sweep(path.parent)))
+    folders = (path.parent for path in root.glob(f"*/{INFO}"))
+    return tuple(sorted(folder for folder in folders if not folder.name.startswith(".") and is_sweep(folder)))
 
 
 def find_sweep(name: str, root: Path = SWEEPS) -> StoredSweep:

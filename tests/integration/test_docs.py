@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -84,11 +86,13 @@ def test_every_yaml_snippet_parses(page: Path, tmp_path: Path) -> None:
         assert read_yaml(path).tree
 
 
-def test_the_quickstart_excerpt_is_the_file() -> None:
-    (excerpt,) = blocks(ROOT / "README.md", "yaml")
-    kept = [re.sub(r"\s+#.*", "", line) for line in text_of(ROOT / "configs/experiments/quickstart.yaml").splitlines()]
-    for line in excerpt.splitlines():
-        assert line in kept, line
+def test_excerpts_are_the_files() -> None:
+    excerpts = blocks(ROOT / "README.md", "yaml")
+    files = ("experiments/quickstart.yaml", "sweeps/array_size.yaml")
+    for excerpt, name in zip(excerpts, files, strict=True):
+        kept = [re.sub(r"\s+#.*", "", line) for line in text_of(ROOT / "configs" / name).splitlines()]
+        for line in excerpt.splitlines():
+            assert line in kept, line
 
 
 def commands(page: Path) -> Iterator[tuple[list[str], list[str]]]:
@@ -132,13 +136,17 @@ def test_readme_commands_run_and_print_what_is_shown(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "110")
     found = list(commands(ROOT / "README.md"))
-    assert {words[0] for words, _ in found} >= {"run", "explain", "validate", "reproduce", "init", "list"}
+    assert {words[0] for words, _ in found} >= {"run", "sweep", "query", "plot", "report", "compare", "init"}
     for words, shown in found:
         capsys.readouterr()
         assert main(short(words)) == 0, words
         if not shown:
             continue
         assert_shown(shown, capsys.readouterr().out.splitlines())
+    script = tmp_path / "script.py"  # the sweep is stored by now, so this takes seconds
+    script.write_text(blocks(ROOT / "README.md", "python")[1], encoding="utf-8")
+    found = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert "'total_cycles': 495486" in found.stdout
 
 
 def test_commands_of_the_pipelines_page_print_what_is_shown(
@@ -198,8 +206,7 @@ def test_readme_refusal_is_the_real_message(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_readme_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (snippet,) = blocks(ROOT / "README.md", "python")
-    exec(snippet, {})
+    exec(blocks(ROOT / "README.md", "python")[0], {})
     assert "cycles" in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from simsnn.api import load
 from simsnn.cli import main
 from simsnn.config.dump import to_yaml
 from simsnn.results.store import CONFIG, REPORT
+from simsnn.results.sweep_store import POINTS
 from simsnn.viz.run_figures import RUN_FIGURES
 from tests.naive.reports import make_report
 from tests.naive.sweeps import COLUMNS, DATAFLOW, ROWS, made_sweep, store
@@ -25,7 +27,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     (folder / REPORT).write_text(RUN.to_json())
     (folder / CONFIG).write_text(to_yaml(load("quickstart")[0]))
-    store(made_sweep((ROWS, COLUMNS, DATAFLOW)), tmp_path / "results" / "sweeps" / "array_size")
+    sweep = tmp_path / "results" / "sweeps" / "array_size"
+    store(made_sweep((ROWS, COLUMNS, DATAFLOW)), sweep)
+    os.utime(sweep / POINTS, ns=(10**18, 10**18))  # older than the run
     return tmp_path
 
 
@@ -51,13 +55,15 @@ def test_a_sweep_by_name_and_by_folder(here: Path, capsys: pytest.CaptureFixture
     assert drawn(capsys) == ["heat_total_cycles.png", "heat_total_energy_pj.png"]
 
 
-@pytest.mark.usefixtures("here")
-def test_latest_is_the_run_unless_there_is_none_or_a_sweep_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_latest_is_the_newest_unless_a_sweep_is_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plot", "--only", "cycles"]) == 0
     assert drawn(capsys) == ["cycles.png"]
     assert main(["plot", "--metric", "total_cycles", "--only", "lines"]) == 0
     assert drawn(capsys) == ["lines_total_cycles.png"]
     assert main(["plot", "--runs", "nowhere", "--only", "pareto"]) == 0
+    assert drawn(capsys) == ["pareto.png"]
+    os.utime(here / "results" / "sweeps" / "array_size" / POINTS)
+    assert main(["plot", "--only", "pareto"]) == 0
     assert drawn(capsys) == ["pareto.png"]
 
 
@@ -89,7 +95,7 @@ def test_names_are_listed_without_anything_stored(
         (["--only", "cycels"], "unknown figure 'cycels'"),
         (["--only", "memory"], "no figure 'memory' here: the run kept no trace"),
         (["--only", ","], "--only names no figure"),
-        (["nowhere"], "no run and no sweep 'nowhere'"),
+        (["nowhere"], "no run 'nowhere' in results/runs and no such sweep"),
         (["aray_size"], "did you mean 'array_size'?"),
         (["array_size", "--metric", "cycles"], "unknown metric 'cycles'"),
         (["array_size", "--metric", "accuracy", "--x", "row"], "no axis 'row' in this sweep"),
