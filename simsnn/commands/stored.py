@@ -51,9 +51,11 @@ def _found(name: str, runs: Path, sweeps: Path) -> StoredRun | StoredSweep:
 
 
 def _is_run(name: str, root: Path) -> bool:
-    """Whether a name means a run too; a report that cannot be read is no reason to refuse a sweep."""
+    """Whether a name means runs too; a report that cannot be read is no reason to refuse a sweep."""
     try:
-        return any(run.report.id.startswith(name) or run.folder.name == name for run in list_runs(root))
+        return any(
+            run.report.id.startswith(name) or name in (run.folder.name, run.report.name) for run in list_runs(root)
+        )
     except ConfigError:
         return False
 

@@ -97,7 +97,7 @@ def list_runs(root: Path) -> tuple[StoredRun, ...]:
 
 
 def find_run(name: str, root: Path) -> StoredRun:
-    """A run by folder, by id (or the start of one), or ``latest``.
+    """A run by folder, by id (or the start of one), by a name that one run alone has, or ``latest``.
 
     Raises
     ------
@@ -110,6 +110,7 @@ def find_run(name: str, root: Path) -> StoredRun:
     if name == "latest" and runs:
         return runs[-1]
     fitting = [run for run in runs if run.report.id.startswith(name) or run.folder.name == name]
+    fitting = fitting or [run for run in runs if run.report.name == name]
     if len(fitting) == 1:
         return fitting[0]
     known = tuple(run.folder.name for run in runs)

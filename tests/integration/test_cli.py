@@ -319,3 +319,13 @@ def test_what_no_simulation_would_finish_is_refused_at_once(
     assert main(["run", "quickstart", "--set", assignment, *bare]) == 2
     assert "Traceback" not in capsys.readouterr().err
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_is_found_by_the_name_that_it_alone_has(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["name=one"], ["name=two"], ["name=two", "--set", "hardware.arrays.0.rows=16"]):
+        assert main(["run", "quickstart", *SMALL, "-q", "--set", *words]) == 0
+    assert main(["compare", "one", "latest", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "one", "two"]) == 2
+    assert "2 runs fit 'two'" in capsys.readouterr().err
