@@ -6,13 +6,13 @@ import json
 import logging
 import sys
 
-from simsnn.cli import catalogue, checks, results, run
+from simsnn.cli import catalogue, checks, exchange, results, run
 from simsnn.cli.options import app
 from simsnn.errors import ConfigError, ExitCode, SimsnnError
 
 __all__ = ["app", "entry", "main"]
 
-COMMANDS = (run, results, checks, catalogue)
+COMMANDS = (run, results, checks, exchange, catalogue)
 """Modules of commands."""
 
 
