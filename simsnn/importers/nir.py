@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from simsnn.errors import ConfigError, Where, nearest
-from simsnn.importers.nir_file import LIMIT_BYTES, NirFile, NirNode, read_nir_file
+from simsnn.importers.nir_child import read_apart
+from simsnn.importers.nir_file import LIMIT_BYTES, NirFile, NirNode
 from simsnn.importers.nir_neurons import NeuronTranslator
 from simsnn.importers.nir_source import NirSource
 
@@ -75,7 +76,7 @@ def import_nir(path: Path, source: NirSource, limit_bytes: int = LIMIT_BYTES) ->
     ConfigError
         Naming file, node and type of what cannot be mapped, with what can.
     """
-    file = read_nir_file(path, limit_bytes)
+    file = read_apart(path, limit_bytes)
     return _Mapper(file, source, _chain(file)).network()
 
 

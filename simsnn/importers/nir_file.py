@@ -65,7 +65,9 @@ class NirFile:
 
 
 def read_nir_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> NirFile:
-    """Read the graph of a NIR file, trusting nothing in it.
+    """Read the graph of a NIR file, trusting nothing in it but that the HDF5 library can parse it.
+
+    What is not known to be sound is read by :func:`simsnn.importers.nir_child.read_apart`.
 
     Parameters
     ----------
@@ -79,8 +81,8 @@ def read_nir_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> NirFile:
     ConfigError
         Naming the file and the place in it, for anything that is not a graph of sound arrays.
     """
-    _check_magic(path)
-    h5py = _h5py(path)
+    check_magic(path)
+    h5py = require_h5py(path)
     reader = _Reader(path, h5py, limit_bytes)
     try:
         with h5py.File(path, "r") as file:
@@ -91,7 +93,7 @@ def read_nir_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> NirFile:
         raise reader.error("", f"cannot be read as HDF5: {_one_line(error)}") from None
 
 
-def _h5py(path: Path) -> Any:
+def require_h5py(path: Path) -> Any:
     """The library; refused with what installs it where it is absent."""
     try:
         import h5py
@@ -104,7 +106,8 @@ def _h5py(path: Path) -> Any:
     return h5py
 
 
-def _check_magic(path: Path) -> None:
+def check_magic(path: Path) -> None:
+    """Refuse what does not begin as an HDF5 file does."""
     where = Where(file=str(path))
     try:
         with path.open("rb") as file:

@@ -131,7 +131,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write(path, chain(conv2d(1, 2), lif(2, 4, 4), shape=(1, 6, 6))).read_bytes()
 
 
-@SETTINGS
+@settings(SETTINGS, max_examples=12)  # each is read by a process of its own
 @given(places=damage(), end=st.floats(0, 1))
 def test_damaged_nir_files(graph: bytes, places: list[tuple[float, int]], end: float, tmp_path: Path) -> None:
     from simsnn.importers.nir import import_nir

@@ -13,6 +13,7 @@ nir = pytest.importorskip("nir")
 h5py = pytest.importorskip("h5py")
 
 from simsnn.errors import ConfigError  # noqa: E402
+from simsnn.importers.nir_child import read_apart  # noqa: E402
 from simsnn.importers.nir_file import MAX_NODES, read_nir_file  # noqa: E402
 from tests.nir_graphs import chain, conv2d, flatten, lif, linear, write  # noqa: E402
 
@@ -165,3 +166,30 @@ def test_data_of_another_kind_is_not_a_graph(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.nir", "w") as file:
         file.create_dataset("weights", data=np.ones(3))
     refused(tmp_path / "x.nir", "node", "'node' is missing")
+
+
+def test_read_apart_is_the_same_file_and_the_same_refusal(path: Path) -> None:
+    here, apart = read_nir_file(path), read_apart(path)
+    assert (apart.path, apart.edges) == (here.path, here.edges)
+    for one, other in zip(here.nodes, apart.nodes, strict=True):
+        assert (one.name, one.kind, one.texts) == (other.name, other.kind, other.texts)
+        assert list(one.arrays) == list(other.arrays)
+        for key, values in one.arrays.items():
+            np.testing.assert_array_equal(values, other.arrays[key])
+            assert values.dtype == other.arrays[key].dtype
+    replace(path, "node/nodes/n1/tau", data=np.full((2, 4, 4), np.nan))
+    with pytest.raises(ConfigError, match="NaN or infinity") as caught:
+        read_apart(path)
+    assert caught.value.where.path == "node n1.tau"
+
+
+@pytest.mark.parametrize("program", ["import os; os.abort()", "import time; time.sleep(60)"])
+def test_a_crash_or_an_endless_loop_of_the_library_is_one_line(
+    path: Path, program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The child imports a library of ours in place of h5py, which does what damage can make the real one do."""
+    (tmp_path / "h5py").mkdir()
+    (tmp_path / "h5py" / "__init__.py").write_text(program)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match=r"the HDF5 library (fails on it|does not come to an end)"):
+        read_apart(path, time_limit_s=2)
