@@ -102,13 +102,12 @@ def _build(name: str) -> nn.Module:
         from snntorch import surrogate
 
         return StepByStepLeaky(lambda: snntorch.Leaky(beta=0.5, spike_grad=surrogate.fast_sigmoid(5)))
-    if name == "snntorch_triangular":
+    if name == "snntorch_window":
         import snntorch
         from snntorch import surrogate
 
-        return StepByStepLeaky(
-            lambda: snntorch.Leaky(beta=0.9, spike_grad=surrogate.triangular(), reset_mechanism="zero")
-        )
+        window = surrogate.custom_surrogate(lambda x, gradient, spikes: gradient * (x.abs() < 0.7))  # noqa: ARG005
+        return StepByStepLeaky(lambda: snntorch.Leaky(beta=0.9, spike_grad=window, reset_mechanism="zero"))
     from spikingjelly.activation_based import layer, neuron, surrogate
 
     def lif(mode: str, function: Any) -> Any:
@@ -121,4 +120,4 @@ def _build(name: str) -> nn.Module:
     return Sequence(lif("m", surrogate.PiecewiseQuadratic), layer)
 
 
-MODELS = ("spikingjelly", "spikingjelly_shared", "spikingjelly_sequence", "snntorch", "snntorch_triangular")
+MODELS = ("spikingjelly", "spikingjelly_shared", "spikingjelly_sequence", "snntorch", "snntorch_window")
