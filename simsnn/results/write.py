@@ -117,7 +117,10 @@ def link_activity(result: Result) -> tuple[LinkActivity, ...]:
 
 
 def task_dependencies(result: Result) -> NDArray[np.int32]:
-    """Tasks and the tasks that wait for all of them, int32, shape (n, 2); shown on machines with processors."""
-    tasks = result.pipeline.graph.tasks if result.pipeline is not None else ()
+    """Tasks and the tasks that wait for all of them, int32, shape (n, 2)."""
+    if result.pipeline is not None:
+        tasks = result.pipeline.graph.tasks
+    else:
+        tasks = result.prepared.graph.tasks if not isinstance(result.prepared, PreparedPipeline) else ()
     found = [(before, task.id) for task in tasks for before in task.after]
     return np.array(found, np.int32).reshape(-1, 2)
