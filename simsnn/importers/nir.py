@@ -330,7 +330,7 @@ class _Mapper:
 
 def _name(text: str, prefix: str, taken: tuple[str, ...]) -> str:
     """A layer name from a node name: ``0`` of type Conv2d becomes ``conv2d_0``."""
-    clean = re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:48]
+    clean = re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:48].strip("_.-")
     if not re.match(r"[A-Za-z]", clean) or clean == "input":
         clean = f"{prefix}_{clean}" if clean else prefix
     name, number = clean, 2
