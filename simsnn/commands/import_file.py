@@ -29,6 +29,7 @@ class NirSummary:
     """A network from a NIR file."""
 
     network: Network
+    translations: tuple[str, ...]
     remarks: tuple[str, ...]
     written: Path | None
 
@@ -50,6 +51,7 @@ class NirSummary:
                 for layer in self.network.layers
             ],
             "parameters": self.network.parameters,
+            "neurons": list(self.translations),
             "remarks": list(self.remarks),
             "written": str(self.written) if self.written is not None else None,
         }
@@ -66,8 +68,10 @@ class NirSummary:
         console.print(f"{self.network.name}: input {_shape(self.network.input_shape)}", highlight=False)
         console.print(table)
         console.print(f"{self.network.parameters:,} weights", highlight=False)
+        for translation in self.translations:
+            console.print(f"neuron {_printable(translation)}", highlight=False, markup=False, soft_wrap=True)
         for remark in self.remarks:
-            console.print(f"not as in the file: {remark}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"not as in the file: {_printable(remark)}", highlight=False, markup=False, soft_wrap=True)
         if self.written is not None:
             console.print(f"written to {self.written}", highlight=False, soft_wrap=True)
 
@@ -173,9 +177,10 @@ def _import_nir(path: Path, assignments: tuple[str, ...], output: Path | None) -
     network = build_network(config, Format.real(INPUT_BITS), CURRENT_BITS)
     if output is not None:
         dt = "" if source.dt is None else f" in steps of {float(source.dt):g} ns"
-        head = [f"from {path.name}{dt}", *(f"not as in the file: {remark}" for remark in found.remarks)]
+        head = [f"from {path.name}{dt}", *(f"neuron {line}" for line in found.translations)]
+        head += [*(f"not as in the file: {remark}" for remark in found.remarks)]
         _write(output, "".join(f"# {line}\n" for line in map(_printable, head)) + to_yaml(config))
-    return NirSummary(network, found.remarks, output)
+    return NirSummary(network, found.translations, found.remarks, output)
 
 
 def _write(path: Path, text: str) -> None:

@@ -51,11 +51,14 @@ class ImportedNetwork:
     ----------
     tree : dict
         As YAML would hold it, schema ``simsnn/network/1``.
+    translations : tuple of str
+        How the constants of every neuron came about, beginning with the node's name.
     remarks : tuple of str
-        One sentence each, beginning with the node's name.
+        One sentence each on what is not as in the file, beginning with the node's name.
     """
 
     tree: Tree
+    translations: tuple[str, ...]
     remarks: tuple[str, ...]
 
 
@@ -140,6 +143,7 @@ class _Mapper:
     source: NirSource
     chain: tuple[NirNode, ...]
     layers: list[Tree] = field(default_factory=list)
+    translations: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     shape: Shape = ()
 
@@ -157,7 +161,7 @@ class _Mapper:
         name = self.source.name or _name(self.file.path.stem, "network", ())
         tree: Tree = {"schema": "simsnn/network/1", "name": name, "input": list(first)}
         self.place_neurons(tree)
-        return ImportedNetwork({**tree, "layers": self.layers}, tuple(self.remarks))
+        return ImportedNetwork({**tree, "layers": self.layers}, tuple(self.translations), tuple(self.remarks))
 
     def error(self, node: NirNode, message: str, remedy: str) -> ConfigError:
         return _error(self.file, node, message, remedy)
@@ -187,6 +191,7 @@ class _Mapper:
             return self.error(node, message, remedy)
 
         found = NeuronTranslator(node, self.shape, self.source, refuse).neuron()
+        self.translations.append(f"{node.name}: {found.translation}")
         for text in found.remarks:
             self.remark(node, text)
         before = self.layers[-1] if self.layers else {}

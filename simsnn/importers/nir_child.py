@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def read_apart(path: Path, limit_bytes: int = LIMIT_BYTES, time_limit_s: int = T
     check_magic(path)
     require_h5py(path)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    words = [sys.executable, "-m", __name__, str(path), str(limit_bytes), str(time_limit_s)]
+    words = [sys.executable, "-P", "-m", __name__, str(path), str(limit_bytes), str(time_limit_s)]
     try:
         done = subprocess.run(words, capture_output=True, env=environment, timeout=2 * time_limit_s, check=False)
     except subprocess.TimeoutExpired:
@@ -89,10 +90,10 @@ def _limit(limit_bytes: int, time_limit_s: int) -> None:
         import resource
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_CPU, (time_limit_s, time_limit_s))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    most = 3 * limit_bytes + SPARE_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    limits = {"RLIMIT_CPU": time_limit_s, "RLIMIT_CORE": 0, "RLIMIT_AS": 3 * limit_bytes + SPARE_BYTES}
+    for name, most in limits.items():
+        with suppress(AttributeError, ValueError, OSError):
+            resource.setrlimit(getattr(resource, name), (most, most))
 
 
 def _main(path: Path, limit_bytes: int, time_limit_s: int) -> int:

@@ -38,9 +38,10 @@ EXACT_SHARE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class TranslatedNeuron:
-    """A neuron as a network file has it, and what is not the same as in the NIR file."""
+    """A neuron as a network file has it, how its constants came about, and what is not as in the NIR file."""
 
     tree: Tree
+    translation: str
     remarks: tuple[str, ...]
 
 
@@ -65,6 +66,7 @@ class NeuronTranslator:
         self.source = source
         self.refuse = refuse
         self.remarks: list[str] = []
+        self.used: dict[str, float] = {}
 
     def neuron(self) -> TranslatedNeuron:
         """The neuron; ``ConfigError`` where there is none."""
@@ -74,7 +76,11 @@ class NeuronTranslator:
                 "give dt, e.g. dt: 100 us (what SpikingJelly and snnTorch export with)",
             )
         tree = {"LIF": self._lif, "IF": self._if, "CubaLIF": self._cuba}[self.node.kind]()
-        return TranslatedNeuron(tree, tuple(self.remarks))
+        used = ", ".join(f"{key} {value:g}" for key, value in self.used.items())
+        made = [f"leak {tree['leak']:g}"] if "leak" in tree else [f"feedback {tree['feedback']}"]
+        made += [f"threshold {tree['threshold']:g}", f"reset {tree['reset']}"]
+        translation = f"{used}, dt {self.dt_s:g} s: {tree['kind']}, {', '.join(made)}"
+        return TranslatedNeuron(tree, translation, tuple(self.remarks))
 
     @property
     def dt_s(self) -> float:
@@ -148,6 +154,10 @@ class NeuronTranslator:
 
     def value(self, key: str, default: float | None = None) -> float:
         """The one value of a constant of this node."""
+        self.used[key] = self._value(key, default)
+        return self.used[key]
+
+    def _value(self, key: str, default: float | None) -> float:
         values = self.node.arrays.get(key)
         if values is None:
             if default is None:

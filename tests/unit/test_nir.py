@@ -286,6 +286,12 @@ def test_import_writes_a_network_file_that_is_the_network(tmp_path: Path, capsys
     assert main(["import", str(path), "--set", "dt=100 us"]) == 0
     shown = capsys.readouterr().out
     assert "not as in the file: n2: a sum over the window" in shown
+    told = (
+        "n1: tau 0.0002, r 1, v_leak 0, v_reset 0, v_threshold 1, dt 0.0001 s: lif, leak 0.5, threshold 2, reset hard"
+    )
+    assert f"neuron {told}" in shown
+    assert f"# neuron {told}" in target.read_text().splitlines()
+    assert summary["neurons"][0] == told
     assert f"{network.parameters:,} weights" in shown
 
 
