@@ -300,3 +300,43 @@ def test_a_layer_that_ran_once_for_all_steps_is_refused() -> None:
         torch.nn.functional.cross_entropy(torch.stack(found).mean(0), y).backward()
     with pytest.raises(ConfigError, match="'conv1' ran 1 times"):
         recorder.activity()
+
+
+def test_residual_sums_and_average_pooling() -> None:
+    """Two convolutions reach one neuron through their sum; a layer that reads a sum of spikes has real inputs."""
+    snntorch = pytest.importorskip("snntorch")
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.second, self.side = (torch.nn.Conv2d(i, 4, 3, padding=1, bias=False) for i in (2, 4, 2))
+            window = snntorch.surrogate.custom_surrogate(lambda x, g, spikes: g * (x.abs() < 0.3))  # noqa: ARG005
+            self.lif1, self.lif2 = (
+                snntorch.Leaky(beta=0.5, threshold=0.3, spike_grad=window, init_hidden=True) for _ in range(2)
+            )
+            self.fc = torch.nn.Linear(16, 5)
+
+        def forward(self, x: Any) -> Any:
+            found = []
+            for _ in range(3):
+                one = self.lif1(self.first(x))
+                two = self.lif2(self.second(one) + self.side(x))
+                found.append(self.fc(torch.nn.functional.avg_pool2d(one + two, 2).flatten(1)))
+            return torch.stack(found).mean(0)
+
+    net = Net()
+    with record(net, timesteps=3) as recorder:
+        net(2 * torch.rand(2, 2, 4, 4)).square().sum().backward()
+    activity = recorder.activity()
+    assert [entry.layer for entry in activity.layers] == ["first", "second", "side", "fc"]
+    second, side, fc = (activity.layer(name) for name in ("second", "side", "fc"))
+    assert dense(second.outputs).any()
+    np.testing.assert_array_equal(dense(second.outputs), dense(side.outputs))
+    np.testing.assert_array_equal(dense(second.inputs), dense(activity.layer("first").outputs))
+    np.testing.assert_array_equal(dense(second.input_needed), dense(activity.layer("first").surrogate))
+    assert not fc.binary_input
+    masks = dense(activity.layer("first").surrogate) | dense(second.surrogate)
+    windows = masks.reshape(3, 2, 4, 2, 2, 2, 2).max(axis=(4, 6))
+    np.testing.assert_array_equal(dense(fc.input_needed), windows.reshape(3, 2, 16))
+    assert 0 < windows.mean() < 1
