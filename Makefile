@@ -4,13 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test lint type bench validate figures clean
+.PHONY: run test test-torch lint type bench validate figures clean
 
 run: $(READY)
 	$(BIN)/simsnn run configs/experiments/quickstart.yaml
 
 test: lint type
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-torch: $(READY)
+	$(BIN)/python -m pip install --quiet -e '.[nir,torch]' spikingjelly snntorch nirtorch loguru
+	$(BIN)/python -m pytest tests/torch
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from simsnn.errors import ConfigError, TraceError, Where
 from simsnn.results.report import ActivitySummary
 from simsnn.training.config import FileActivityConfig, TrainConfig
 from simsnn.workload.activity import Activity, LayerActivity
-from simsnn.workload.network import Network
+from simsnn.workload.network import Layer, Network
 from simsnn.workload.operation import GemmOperation
 from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.step_tensors import UpdateRule
@@ -195,14 +195,31 @@ def _check_fits(activity: Activity, network: Network, experiment: ExperimentConf
         found = tuple(entry.layer for entry in activity.layers)
         raise TraceError(f"the activity is of layers {found}, the network has {names}", where=where, allowed=names)
     for entry, layer in zip(activity.layers, network.weight_layers, strict=True):
-        _check_layer(entry, layer.in_shapes[0])
+        _check_layer(entry, layer)
 
 
-def _check_layer(entry: LayerActivity, shape: tuple[int, int, int]) -> None:
-    found = entry.inputs.shape[2:]
-    if found not in (shape, shape[:1]):
+def _check_layer(entry: LayerActivity, layer: Layer) -> None:
+    """Shapes of inputs and outputs, and whether the inputs are spikes, must be those of the network."""
+    _check_shape(entry, "input", entry.inputs.shape[2:], layer.in_shapes[0])
+    for name, tensor in entry.tensors():
+        if name not in ("inputs", "input_needed"):
+            _check_shape(entry, name, tensor.shape[2:], layer.out_shape)
+    for name, values in entry.arrays():
+        _check_shape(entry, name, values.shape[2:], layer.out_shape)
+    if layer.in_formats[0].binary and not entry.binary_input:
         raise TraceError(
-            f"layer {entry.layer!r}: the activity's input is {found}, the network's is {shape}", where=Where("activity")
+            f"layer {entry.layer!r}: the activity's input are real values, the network's are spikes",
+            where=Where("activity"),
+            remedy="record spikes, or put what makes them real (pooling, a sum) into the network",
+        )
+
+
+def _check_shape(entry: LayerActivity, name: str, found: tuple[int, ...], shape: tuple[int, int, int]) -> None:
+    flat = (shape[0],) if shape[1:] == (1, 1) else shape
+    if found not in (shape, flat):
+        raise TraceError(
+            f"layer {entry.layer!r}: the activity's {name} is {found}, the network's is {shape}",
+            where=Where("activity"),
         )
 
 

@@ -6,13 +6,13 @@ import json
 import logging
 import sys
 
-from simsnn.cli import catalogue, checks, report, results, run, sweep
+from simsnn.cli import catalogue, checks, exchange, report, results, run, sweep
 from simsnn.cli.options import app
 from simsnn.errors import ConfigError, ExitCode, SimsnnError
 
 __all__ = ["app", "entry", "main"]
 
-COMMANDS = (run, sweep, results, report, checks, catalogue)
+COMMANDS = (run, sweep, results, report, exchange, checks, catalogue)
 """Modules of commands."""
 
 

@@ -49,7 +49,7 @@ def list_(
 
 @app.command(epilog="Example: simsnn schema hardware")
 def schema(
-    what: Annotated[str, typer.Argument(help="experiment, hardware, network, sweep or report.")] = "experiment",
+    what: Annotated[str, typer.Argument(help="experiment, hardware, network, nir, sweep or report.")] = "experiment",
 ) -> None:
     """Print the JSON schema of a file."""
     from simsnn.commands.listing import json_schema

@@ -151,6 +151,7 @@ def json_schema(what: str) -> dict[str, Any]:
     from simsnn.config.experiment import ExperimentConfig
     from simsnn.config.hardware import HardwareConfig
     from simsnn.config.sweep import SweepConfig
+    from simsnn.importers.nir_source import NirSource
     from simsnn.results.report import Report
     from simsnn.workload.network import NetworkConfig
 
@@ -159,9 +160,32 @@ def json_schema(what: str) -> dict[str, Any]:
         "hardware": HardwareConfig,
         "network": NetworkConfig,
         "sweep": SweepConfig,
+        "nir": NirSource,
         "report": Report,
     }
     if what not in models:
         known = tuple(models)
         raise ConfigError(f"no schema of {what!r}", value=what, allowed=known, nearest=nearest(what, known))
-    return models[what].model_json_schema(by_alias=True)
+    schema = models[what].model_json_schema(by_alias=True)
+    if what == "experiment":
+        nir = NirSource.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+        schema["$defs"] |= {"NirSource": nir} | nir.pop("$defs", {})
+        _refer(schema, "network", ("#/$defs/NirSource",), {"input", "classes", "normalise"})
+        _refer(schema, "hardware", (), set())
+    return schema
+
+
+def _refer(schema: Row, section: str, references: tuple[str, ...], options: set[str]) -> None:
+    """A section of an experiment may also name a file, a preset, or something else that is read in its place."""
+    text = {"type": "string"}
+    named = [
+        {"type": "object", "properties": {"file": text}, "required": ["file"], "additionalProperties": False},
+        {
+            "type": "object",
+            "properties": {"preset": text} | {option: {} for option in sorted(options)},
+            "required": ["preset"],
+            "additionalProperties": False,
+        },
+    ]
+    own = schema["properties"][section]
+    schema["properties"][section] = {"anyOf": [own, *named, *({"$ref": place} for place in references)]}

@@ -1,21 +1,29 @@
 """YAML files to a plain tree in which every value knows its file and line.
 
-Composition happens here: a ``file`` or ``preset`` under ``network`` or ``hardware`` is replaced
-by its content (paths are relative to the file that names them), then ``--set`` overrides act on
-the composed tree. Nothing here knows what a key means; the strict models do.
+Composition happens here: a ``file`` or ``preset`` under ``network`` or ``hardware`` and a ``nir`` under
+``network`` are replaced by their content (paths are relative to the file that names them), then ``--set``
+overrides act on the composed tree. Nothing here knows what a key means; the strict models do.
 """
 
 from __future__ import annotations
 
 import datetime
+import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from simsnn.errors import ConfigError, Where, nearest
 
+if TYPE_CHECKING:
+    from simsnn.importers.nir_source import NirSource
+
+_LOG = logging.getLogger(__name__)
 MAX_FILE_BYTES = 8 * 2**20
 MAX_VALUES = 200_000
 PRESET_FOLDERS = {"network": "networks", "hardware": "hardware"}
@@ -179,6 +187,8 @@ def compose(document: Document, base: Path) -> Document:
             document.graft((section,), read_yaml(path))
         elif "preset" in part:
             document.graft((section,), _preset(document, section, part))
+        elif "nir" in part and section == "network":
+            document.graft((section,), _nir(document, part, _relative(document, (section, "nir"), base)))
     activity = tree.get("activity")
     named = ("activity", "file")
     if isinstance(activity, dict) and isinstance(activity.get("file"), str) and named not in document.found:
@@ -239,6 +249,38 @@ def _preset(document: Document, section: str, part: dict[str, Any]) -> Document:
     return Document(tree, dict.fromkeys(_paths(tree), Where("", where.file, where.line)))
 
 
+def _nir(document: Document, part: dict[str, Any], path: Path) -> Document:
+    """Content of a NIR file as a network; what is not as in the file is logged."""
+    from simsnn.importers.nir import import_nir
+
+    found = import_nir(path, nir_source(document, part))
+    for remark in found.remarks:
+        _LOG.warning("%s: %s", path.name, remark)
+    where = document.where(("network", "nir"))
+    return Document(found.tree, dict.fromkeys(_paths(found.tree), Where("", where.file, where.line)))
+
+
+def nir_source(document: Document, part: dict[str, Any]) -> NirSource:
+    """The section ``network: {nir: FILE, ...}`` of a document, checked.
+
+    Raises
+    ------
+    ConfigError
+        With the place of the first thing that is wrong.
+    """
+    from simsnn.importers.nir_source import NirSource
+
+    _only(document, "network", part, ("nir", *(name for name in NirSource.model_fields if name != "nir")))
+    try:
+        return NirSource.model_validate_json(json.dumps(part))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = document.where(("network", *first["loc"]))
+        allowed = tuple(first.get("ctx", {}).get("allowed", ()))
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise ConfigError(message, where=where, value=first["input"], allowed=allowed) from None
+
+
 def _paths(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     yield path
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
@@ -255,7 +297,7 @@ def override(document: Document, assignment: str) -> None:
     value = parse_yaml(f"value: {value_text}", f"--set {assignment}")
     parsed = Document(value.tree["value"])
     section, *rest = path
-    if section in PRESET_FOLDERS and rest in (["file"], ["preset"]):
+    if section in PRESET_FOLDERS and rest in (["file"], ["preset"], ["nir"]):
         # naming another file or preset replaces the whole section
         path, parsed.tree = (section,), {str(rest[0]): parsed.tree}
     parsed.places = dict.fromkeys(_paths(parsed.tree), Where("", "--set", None))

@@ -164,6 +164,7 @@ _width = _quantity(Dimension.WIDTH)
 _clock = _quantity(Dimension.FREQUENCY)
 _voltage = _quantity(Dimension.VOLTAGE, whole=False)
 _node = _quantity(Dimension.LENGTH, whole=False)
+_duration = _quantity(Dimension.TIME, whole=False)
 
 
 def _simulable(bits: int) -> int:
@@ -179,6 +180,7 @@ AccumulatorBits = Annotated[WidthBits, AfterValidator(_simulable)]
 ClockHz = Annotated[int, *_clock]
 VoltageV = Annotated[Fraction, *_voltage]
 NodeNm = Annotated[Fraction, *_node]
+DurationNs = Annotated[Fraction, *_duration]
 BandwidthValue = Annotated[
     Any, BeforeValidator(_bandwidth_reader), PlainSerializer(repr, return_type=str), _schema(Dimension.BANDWIDTH)
 ]

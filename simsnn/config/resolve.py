@@ -35,7 +35,7 @@ def load_document(source: str | Path, overrides: tuple[str, ...] = ()) -> Docume
     document = compose(read_yaml(path), path.parent)
     for assignment in overrides:
         override(document, assignment)
-    if any("." not in o.split("=")[0] or o.split("=")[0].endswith((".file", ".preset")) for o in overrides):
+    if any("." not in o.split("=")[0] or o.split("=")[0].endswith((".file", ".preset", ".nir")) for o in overrides):
         compose(document, Path.cwd())
     return document
 

@@ -1,15 +1,19 @@
 """Archive: named arrays out of an untrusted ``.npz`` file.
 
 A ``.npz`` is a zip of ``.npy`` members. The sizes that the zip directory declares are limited
-before anything is unpacked, the array header is checked against the member's size before memory
+before anything is unpacked, and so is what they are over the bytes that are there (deflate makes
+at most 1,032 bytes of one); the array header is checked against the member's size before memory
 is taken, and object arrays (pickles) are refused by dtype, so a hostile file can neither run code
-nor exhaust memory. Proof: ``tests/unit/test_npz.py``.
+nor exhaust memory. Members are read by name and never written anywhere.
+Proof: ``tests/unit/test_npz.py``, ``tests/property/test_hostile_files.py``.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 import sys
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +28,16 @@ from simsnn.errors import TraceError, Where, nearest
 
 MAX_MEMBERS = 100_000
 MAX_HEADER_BYTES = 10_000
+MAX_RATIO = 1_032
+"""Bytes that one byte of a deflated member can stand for at most."""
+MAX_TEXT_BYTES = 64 * 2**20
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError, RuntimeError, struct.error,
+    OverflowError, MemoryError, KeyError, IndexError, TypeError, SyntaxError, tokenize.TokenError, SystemError,
+)  # fmt: skip
+"""What the zip and npy readers raise for damaged files."""
 
 
 class Archive:
@@ -41,9 +55,10 @@ class Archive:
         self.path = path
         self._read: set[str] = set()
         try:
+            self._file_bytes = path.stat().st_size
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise self.error("", f"cannot be opened as .npz: {error}") from None
+        except _BROKEN as error:
+            raise self.error("", f"cannot be opened as .npz: {_one_line(error)}") from None
         try:
             self._members = self._directory(limit_bytes)
         except TraceError:
@@ -57,8 +72,15 @@ class Archive:
             raise self.error("", f"holds {len(infos)} entries, more than {MAX_MEMBERS}")
         for info in infos:
             key = info.filename.removesuffix(".npy")
-            if key == info.filename or info.flag_bits & 1:
+            if key == info.filename or info.flag_bits & 1 or info.compress_type not in _METHODS:
                 raise self.error(info.filename, "is not a plain .npy array")
+            if not key.replace("_", "").isalnum() or not key.isascii():
+                raise self.error(info.filename, "is no name of an array of this schema: letters, digits and _")
+            if info.file_size > MAX_RATIO * info.compress_size + MAX_RATIO:
+                message = (
+                    f"declares {info.file_size:,} B in {info.compress_size:,} B, more than deflate can make of them"
+                )
+                raise self.error(key, message)
             if key in members:
                 raise self.error(key, "occurs twice")
             members[key] = info
@@ -66,6 +88,8 @@ class Archive:
         if declared > limit_bytes:
             message = f"unpacks to {declared:,} B, more than the limit of {limit_bytes:,} B"
             raise self.error("", message, remedy="record fewer samples or layers")
+        if sum(info.compress_size for info in infos) > self._file_bytes:
+            raise self.error("", "declares more packed bytes than the file has: its members overlap")
         return members
 
     def __enter__(self) -> Archive:
@@ -83,7 +107,8 @@ class Archive:
 
     def error(self, key: str, message: str, allowed: tuple[str, ...] = (), remedy: str = "") -> TraceError:
         """Error at one key of this file."""
-        return TraceError(message, where=Where(key, str(self.path)), allowed=allowed, remedy=remedy)
+        shown = key if key.isprintable() else key.encode("unicode_escape", "replace").decode()
+        return TraceError(message, where=Where(shown[:120], str(self.path)), allowed=allowed, remedy=remedy)
 
     def array(self, key: str, kinds: str, itemsize: int = 0) -> NDArray[Any]:
         """One array.
@@ -104,8 +129,8 @@ class Archive:
         try:
             with self._zip.open(self._members[key]) as stream:
                 return self._load(key, stream, kinds, itemsize)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
-            raise self.error(key, f"cannot be read: {error}") from None
+        except _BROKEN as error:
+            raise self.error(key, f"cannot be read: {_one_line(error)}") from None
 
     def _load(self, key: str, stream: IO[bytes], kinds: str, itemsize: int) -> NDArray[Any]:
         shape, fortran, dtype = self._header(stream)
@@ -132,6 +157,8 @@ class Archive:
 
     def text(self, key: str) -> str:
         """One text entry: a zero-dimensional string array."""
+        if key in self._members and self._members[key].file_size > MAX_TEXT_BYTES:
+            raise self.error(key, f"is a text of {self._members[key].file_size:,} B, more than {MAX_TEXT_BYTES:,} B")
         value = self.array(key, "U")
         if value.ndim:
             raise self.error(key, f"must be one string, has shape {value.shape}")
@@ -147,3 +174,9 @@ class Archive:
         if unread:
             close = nearest(unread[0], self._read)
             raise self.error(unread[0], "is not a key of this schema", remedy=f"like {close!r}?" if close else "")
+
+
+def _one_line(error: BaseException) -> str:
+    """A message of a library in one line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

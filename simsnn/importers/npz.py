@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simsnn.config.quantities import Count
-from simsnn.errors import TraceError, Where
+from simsnn.errors import TraceError
 from simsnn.importers.archive import Archive
 from simsnn.kernels.spikes import bytes_from_words, words_from_bytes
 from simsnn.workload.activity import (
@@ -85,6 +86,15 @@ class TraceMeta(_TraceModel):
     layers: tuple[TraceLayer, ...]
     synthetic: bool = False
     accuracy: Share | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTrace:
+    """An activity and what its spikes and masks came from, in the words of whoever wrote the file."""
+
+    activity: Activity
+    neuron: str
+    surrogate: str
 
 
 def write_trace(path: Path, activity: Activity, neuron: str, surrogate: str) -> None:
@@ -183,6 +193,11 @@ def read_trace(path: Path, limit_bytes: int = LIMIT_BYTES) -> Activity:
     TraceError
         Naming the file and the key, for anything that is not a valid trace.
     """
+    return read_recorded(path, limit_bytes).activity
+
+
+def read_recorded(path: Path, limit_bytes: int = LIMIT_BYTES) -> RecordedTrace:
+    """The same with the names of neuron and surrogate."""
     with Archive(path, limit_bytes) as archive:
         schema = archive.text("schema")
         if schema != SCHEMA:
@@ -194,9 +209,10 @@ def read_trace(path: Path, limit_bytes: int = LIMIT_BYTES) -> Activity:
         archive.refuse_unread()
         kind = ActivityKind.SYNTHETIC if meta.synthetic else ActivityKind.FILE
         try:
-            return Activity(meta.T, meta.B, tuple(layers), kind, meta.accuracy)
+            activity = Activity(meta.T, meta.B, tuple(layers), kind, meta.accuracy)
         except ValueError as error:
             raise archive.error("meta", str(error)) from None
+        return RecordedTrace(activity, meta.neuron, meta.surrogate)
 
 
 def _meta(archive: Archive) -> TraceMeta:
@@ -205,9 +221,7 @@ def _meta(archive: Archive) -> TraceMeta:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in ("meta", *first["loc"]))
-        raise TraceError(
-            f"{first['msg']} ({error.error_count()} problems)", where=Where(place, str(archive.path))
-        ) from None
+        raise archive.error(place, f"{' '.join(first['msg'].split())} ({error.error_count()} problems)") from None
 
 
 class _Reader:

@@ -25,7 +25,7 @@ from simsnn.viz.figures import (
 )
 from simsnn.viz.gantt import LinkActivity
 from simsnn.viz.memory import STEPS
-from simsnn.viz.perfetto import SHARED, TraceNames, write_perfetto
+from simsnn.viz.perfetto import MAX_EVENTS, SHARED, TraceNames, write_perfetto
 
 
 def write_run(result: Result, root: Path) -> Path:
@@ -54,9 +54,15 @@ def write_run(result: Result, root: Path) -> Path:
             memory = result.memory.thinned(STEPS)
             memory.save(place / store.LIVE_BYTES)
             save(memory_figure(report, memory), place / store.MEMORY)
-            names = trace_names(result)
-            write_perfetto(result.execution.trace, names, place / store.TRACE, dependencies=task_dependencies(result))
+            perfetto_file(result, place / store.TRACE)
     return folder
+
+
+def perfetto_file(result: Result, path: Path, most: int = MAX_EVENTS) -> None:
+    """Write the trace of a run for Perfetto, with at most so many slices, and so many arrows."""
+    assert result.execution.trace is not None
+    waiting, live = task_dependencies(result), result.memory.off_chip
+    write_perfetto(result.execution.trace, trace_names(result), path, most, waiting, live)
 
 
 def trace_names(result: Result) -> TraceNames:
@@ -111,7 +117,10 @@ def link_activity(result: Result) -> tuple[LinkActivity, ...]:
 
 
 def task_dependencies(result: Result) -> NDArray[np.int32]:
-    """Tasks and the tasks that wait for all of them, int32, shape (n, 2); shown on machines with processors."""
-    tasks = result.pipeline.graph.tasks if result.pipeline is not None else ()
+    """Tasks and the tasks that wait for all of them, int32, shape (n, 2)."""
+    if result.pipeline is not None:
+        tasks = result.pipeline.graph.tasks
+    else:
+        tasks = result.prepared.graph.tasks if not isinstance(result.prepared, PreparedPipeline) else ()
     found = [(before, task.id) for task in tasks for before in task.after]
     return np.array(found, np.int32).reshape(-1, 2)

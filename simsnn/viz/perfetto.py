@@ -1,7 +1,7 @@
 """Chrome trace JSON (gzip) of a run, for ui.perfetto.dev.
 
-One track per resource; counters of the bytes that each channel carries per bucket of cycles and of
-the bytes in each SRAM, also by operand class where it holds several;
+One track per resource; counters of the bytes that each channel carries per bucket of cycles, of
+the bytes in each SRAM, also by operand class where it holds several, and of the live bytes of the run;
 arrows along chunk edges, messages and, where they are given, dependencies between tasks.
 A machine with processors has a group of tracks for each of them, its local memory and SRAMs among them, and one for
 the links. One microsecond shown is one cycle, so every
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsnn.costs import OperandClass
+from simsnn.sim.census import Census
 from simsnn.sim.trace import OPERANDS, UNKNOWN, Counter, Kind, Trace
 from simsnn.viz.arrows import arrow_events
 from simsnn.viz.slices import MIXED, Slices, draw_slices
@@ -33,7 +34,7 @@ MAX_EVENTS = 100_000
 BUCKETS, _FEWEST_BUCKETS = 1_000, 20
 """Points of a counter at most; fewer, but not below the second, where all counters together exceed the limit."""
 
-_ENGINES, _CHANNELS, _SRAMS, _LINKS, _FIRST_PROCESSOR = 1, 2, 3, 4, 10
+_ENGINES, _CHANNELS, _SRAMS, _LINKS, _LIVE, _FIRST_PROCESSOR = 1, 2, 3, 4, 5, 10
 SHARED = -1
 """Processor of a channel or SRAM that belongs to none."""
 
@@ -152,6 +153,7 @@ def write_perfetto(
     path: Path,
     max_events: int = MAX_EVENTS,
     dependencies: NDArray[np.int32] = NO_DEPENDENCIES,
+    live: Census | None = None,
 ) -> None:
     """Write a trace as gzip-compressed Chrome trace JSON.
 
@@ -167,6 +169,8 @@ def write_perfetto(
         Most slices, and most arrows, that are written; counters get coarser to keep to it too.
     dependencies : ndarray of int32, shape (n, 2)
         Tasks and the tasks that wait for all of them, for more arrows.
+    live : Census, optional
+        Stored tensors over time, for counters of live bytes.
 
     Raises
     ------
@@ -178,9 +182,11 @@ def write_perfetto(
     slices = draw_slices(trace.intervals, max_events, jobs.of_task)
     arrows, shown = arrow_events(trace, dependencies, lambda r: (names.process(r), r), names.leads, max_events)
     held = _held(trace)
-    buckets = max(_FEWEST_BUCKETS, min(BUCKETS, max_events // max(1, trace.channels + len(held))))
-    events = [*_tracks(names), *_slice_events(names, jobs, slices), *arrows]
+    counters = trace.channels + len(held) + (0 if live is None else 1 + len(_alive(live)))
+    buckets = max(_FEWEST_BUCKETS, min(BUCKETS, max_events // max(1, counters)))
+    events = [*_tracks(names, live is not None), *_slice_events(names, jobs, slices), *arrows]
     events += [*_channel_counters(trace, names, buckets), *_sram_counters(trace, names, held, buckets)]
+    events += [] if live is None else [*_live_counters(live, buckets)]
     document = {
         "displayTimeUnit": "ns",
         "metadata": {
@@ -204,14 +210,15 @@ def write_perfetto(
         file.write(text.encode())
 
 
-def _tracks(names: TraceNames) -> Iterator[Json]:
+def _tracks(names: TraceNames, live: bool) -> Iterator[Json]:
     """Names of the processes that hold something, processors first, and of their tracks."""
     resources = (*names.engines, *names.channels, *names.links)
     held = {names.process(resource) for resource in range(len(resources))}
     held |= {names.sram_process(sram) for sram in range(len(names.srams))}
     titles = {_FIRST_PROCESSOR + number: name for number, name in enumerate(names.processors)}
     memories = "shared memory" if names.processors else "memory and links"
-    titles |= {_ENGINES: "engines", _CHANNELS: memories, _SRAMS: "SRAM", _LINKS: "links"}
+    titles |= {_ENGINES: "engines", _CHANNELS: memories, _SRAMS: "SRAM", _LINKS: "links", _LIVE: "live bytes"}
+    held |= {_LIVE} if live else set()
     for order, process in enumerate((p for p in titles if p in held), start=1):
         yield {"ph": "M", "name": "process_name", "pid": process, "args": {"name": titles[process]}}
         yield {"ph": "M", "name": "process_sort_index", "pid": process, "args": {"sort_index": order}}
@@ -295,6 +302,20 @@ def _sram_counters(
         title = f"{names.short(names.srams[sram], process)}: {what} in flight"
         for time, value in zip(counter.times.tolist(), counter.values.tolist(), strict=True):
             yield {"ph": "C", "name": title, "pid": process, "ts": time, "args": {"bytes": value}}
+
+
+def _alive(live: Census) -> list[OperandClass]:
+    """Classes that are there at any time."""
+    return [operand for number, operand in enumerate(OPERANDS) if live.values[number].any()]
+
+
+def _live_counters(live: Census, buckets: int) -> Iterator[Json]:
+    """Stored tensors: all of them, then each class; one moment of each bucket, the fullest."""
+    thinned = live.thinned(buckets)
+    series = [("all", thinned.total), *((operand.value, thinned.counter(operand)) for operand in _alive(thinned))]
+    for title, counter in series:
+        for time, value in zip(counter.times.tolist(), counter.values.tolist(), strict=True):
+            yield {"ph": "C", "name": f"live bytes: {title}", "pid": _LIVE, "ts": time, "args": {"bytes": value}}
 
 
 def thin(counter: Counter, bucket_cycles: int, most: int = BUCKETS) -> Counter:

@@ -55,6 +55,7 @@ CONFINED = {
     "distributed": ("sweep.dask_executor",),
     "pyarrow": ("sweep.parquet",),
     "nir": ("importers.nir",),
+    "h5py": ("importers.nir_file",),
     "torch": ("importers.frameworks",),
 }
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_KERNEL = 400, 80, 120

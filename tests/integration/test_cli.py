@@ -127,10 +127,23 @@ def test_explain_names_what_is_given_and_how_the_schedule_is_set(capsys: pytest.
     assert "None" not in text
 
 
-@pytest.mark.parametrize("what", ["experiment", "hardware", "network", "report"])
+@pytest.mark.parametrize("what", ["experiment", "hardware", "network", "nir", "report"])
 def test_schemas_are_json_schemas(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", what]) == 0
     assert document(capsys)["type"] == "object"
+
+
+def test_the_schema_of_an_experiment_has_every_way_to_name_a_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "experiment"]) == 0
+    schema = document(capsys)
+    references = set(re.findall(r'"\$ref": "#/\$defs/([^"]+)"', json.dumps(schema)))
+    assert references <= set(schema["$defs"])
+    ways = schema["properties"]["network"]["anyOf"]
+    assert ways[0] == {"$ref": "#/$defs/NetworkConfig"}
+    assert {key for way in ways[1:3] for key in way["required"]} == {"file", "preset"}
+    assert ways[3] == {"$ref": "#/$defs/NirSource"}
+    assert {"nir", "dt", "surrogate", "reset"} <= set(schema["$defs"]["NirSource"]["properties"])
+    assert schema["$defs"]["NirSource"]["required"] == ["nir"]
 
 
 def test_list_shows_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:

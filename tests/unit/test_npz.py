@@ -289,3 +289,48 @@ def test_every_flipped_byte_is_refused_or_harmless(trace: Path) -> None:
             assert read_trace(trace).digest == digest  # a byte that nothing reads, such as a date
         except TraceError:
             continue
+
+
+def _directory(trace: Path, **changes: int) -> Path:
+    """The valid file with numbers of its zip directory changed, at their offsets in the first entry."""
+    content = bytearray(trace.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    offsets = {"compress_type": 10, "compress_size": 20, "file_size": 24}
+    for name, value in changes.items():
+        size = 2 if name == "compress_type" else 4
+        content[entry + offsets[name] : entry + offsets[name] + size] = value.to_bytes(size, "little")
+    trace.write_bytes(bytes(content))
+    return trace
+
+
+def test_more_bytes_than_deflate_can_make_are_refused(trace: Path) -> None:
+    _refused(_directory(trace, file_size=2**24), "layer0_shape", "more than deflate can make of them")
+
+
+def test_members_that_overlap_are_refused(trace: Path) -> None:
+    size = trace.stat().st_size
+    _refused(_directory(trace, compress_size=size, file_size=size), "", "its members overlap")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99])
+def test_other_compressions_are_refused(trace: Path, method: int) -> None:
+    _refused(_directory(trace, compress_type=method), "layer0_shape.npy", "is not a plain .npy array")
+
+
+@pytest.mark.parametrize("name", ["../layer9.npy", "/etc/passwd.npy", "a/b.npy", "c:\\d.npy", "\u00e9.npy", ".npy"])
+def test_member_names_are_plain_names(trace: Path, name: str) -> None:
+    with pytest.raises(TraceError, match="no name of an array"):
+        read_trace(_hostile(trace, name, _npy(np.zeros(1))))
+
+
+def test_a_name_with_line_breaks_stays_in_one_line(trace: Path) -> None:
+    with pytest.raises(TraceError) as caught:
+        read_trace(_hostile(trace, "a\nb.npy", _npy(np.zeros(1))))
+    assert "\n" not in str(caught.value.where) + caught.value.message
+
+
+@pytest.mark.parametrize("header", ["{'descr': '<i8', 'fortran_order': False, 'shape': (5,(, }", '"""', "(" * 200])
+def test_headers_that_are_no_python(trace: Path, header: str) -> None:
+    text = header.encode() + b"\n"
+    data = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    _refused(_hostile(trace, "layer0_shape.npy", data), "layer0_shape", "cannot be read")
