@@ -6,14 +6,23 @@ import json
 import logging
 import sys
 
+from typer.models import CommandInfo
+
 from simsnn.cli import catalogue, checks, exchange, report, results, run, sweep
 from simsnn.cli.options import app
 from simsnn.errors import ConfigError, ExitCode, SimsnnError
 
 __all__ = ["app", "entry", "main"]
 
+
+def _module_of(command: CommandInfo) -> str:
+    assert command.callback is not None  # every command is a function
+    return command.callback.__module__
+
+
 COMMANDS = (run, sweep, results, report, exchange, checks, catalogue)
-"""Modules of commands."""
+"""Modules of commands, in the order of the help text."""
+app.registered_commands.sort(key=lambda command: [module.__name__ for module in COMMANDS].index(_module_of(command)))
 
 
 def main(arguments: list[str] | None = None) -> int:
