@@ -75,6 +75,10 @@ class DualSparsePlan:
             work = masked_work(self.config, self.operation, self.geometry, activity)
         return replace(self, pixel_work=work)
 
+    def renamed(self, operation: GemmOperation) -> DualSparsePlan:
+        """Same plan of an operation that differs in its names and samples alone."""
+        return replace(self, operation=operation)
+
     def recut(self, cut: Cut) -> DualSparsePlan:
         """Same work in other chunks."""
         return replace(self, cut=cut)

@@ -20,20 +20,28 @@ from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
 from simsnn.engines.base import Box, BufferAccess, Dataflow, PortDemand, State, Tile, Work
 from simsnn.engines.mixing_tiles import MixingTiles
 from simsnn.engines.systolic_blocking import Blocking, Ints
-from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
+from simsnn.engines.systolic_chunk_count import chunks_of_product
+from simsnn.engines.systolic_config import Drain, ProcessingElement, SystolicConfig, machine_switches
 from simsnn.engines.systolic_counts import action_counts, buffer_accesses
 from simsnn.engines.systolic_formula import formula
 from simsnn.engines.systolic_grid import FoldGrid, SlotAxes, fold_grid
 from simsnn.engines.systolic_mixing import Triangle, blocks_columns, kept_folds, triangle_words
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
-from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES, CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
+from simsnn.kernels.systolic_chunks import C_COLUMN_HI, C_GEMM, C_ISSUES, C_ROW_HI, C_STREAM_HI
+from simsnn.kernels.systolic_chunks import CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
 from simsnn.workload.lowering import Lowered, lowered
 from simsnn.workload.operation import Gemm, GemmOperation, Pass, SlotAxis
 from simsnn.workload.product_activity import ProductActivity
 
 Cuts = tuple[tuple[Gemm, ...], tuple[bytes, ...]]
 """Products of a plan, and the pieces of their axes with chunk groups and M-tiles."""
+
+
+_SHARED = (
+    "groups period products axes grids distinct triangle machine chunk_count boxes tables cycles partial_outputs"
+).split()
+"""What a plan found out that depends neither on the names of its operands nor on the activity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +87,23 @@ class SystolicPlan:
 
     def with_nonzeros(self, nonzeros: int | None) -> SystolicPlan:
         """Same plan with that many non-zero elements of the binary operand."""
-        return replace(self, nonzeros=nonzeros)
+        plan = self._sharing(replace(self, nonzeros=nonzeros))
+        if self.config.pe is not ProcessingElement.GATED_ADD and "_cost" in self.__dict__:
+            plan.__dict__["_cost"] = self._cost  # a multiplier works on zeros too
+        return plan
+
+    def renamed(self, operation: GemmOperation) -> SystolicPlan:
+        """Same plan of an operation that differs in its names and samples alone."""
+        plan = self._sharing(replace(self, operation=operation))
+        if "_cost" in self.__dict__:
+            plan.__dict__["_cost"] = self._cost
+        return plan
+
+    def _sharing(self, other: SystolicPlan) -> SystolicPlan:
+        """Hand over what holds for both."""
+        known = self.__dict__
+        other.__dict__.update({name: known[name] for name in _SHARED if name in known})
+        return other
 
     @cached_property
     def groups(self) -> int:
@@ -104,13 +128,17 @@ class SystolicPlan:
         return products[: len(self.period)]
 
     @cached_property
+    def axes(self) -> tuple[SlotAxes, Blocking]:
+        """Where the slots lie, and how each product is cut."""
+        operation, blocking = self.operation, self.blocking
+        if blocks_columns(operation, self.dataflow, blocking):  # its blocks of slots are products of their own
+            return SlotAxes(), Blocking(column_folds=blocking.column_folds, row_folds=blocking.row_folds)
+        return SlotAxes(operation.cut_slots, operation.slot_axis, operation.refined_axis), blocking
+
+    @cached_property
     def grids(self) -> tuple[FoldGrid, ...]:
         """Fold grids of the products of one group."""
-        operation, blocking = self.operation, self.blocking
-        axes = SlotAxes(operation.cut_slots, operation.slot_axis, operation.refined_axis)
-        if blocks_columns(operation, self.dataflow, blocking):  # its blocks of slots are products of their own
-            axes = SlotAxes()
-            blocking = Blocking(column_folds=blocking.column_folds, row_folds=blocking.row_folds)
+        axes, blocking = self.axes
         cut: dict[Gemm, FoldGrid] = {}
         for gemm in self.period:
             if gemm not in cut:
@@ -170,21 +198,40 @@ class SystolicPlan:
         for index, gemm in enumerate(self.gemms):
             chunk_nest(index, *nests[gemm], tables.runs, tables.bounds, tables.boxes, cursor, fill)
 
-    @property
+    @cached_property
     def chunk_count(self) -> int:
-        """Number of chunks."""
+        """Number of chunks; counted by a walk through the folds only where nothing shorter tells."""
+        if self.triangle is None:
+            axes, blocking = self.axes
+            times = Counter(self.period)
+            each = [chunks_of_product(gemm, axes, self.config, self.dataflow, blocking) for gemm in times]
+            if None not in each:
+                return self.groups * sum(n * count for n, count in zip(each, times.values(), strict=True) if n)
         return self._sizes[1]
+
+    @cached_property
+    def boxes(self) -> Ints:
+        """Chunk boxes, int64[chunks, CHUNK_WORDS]; where each product is one chunk, without a walk."""
+        if self.triangle is not None or self.chunk_count != len(self.gemms):
+            return self.tables.boxes
+        found = np.zeros((len(self.gemms), CHUNK_WORDS), np.int64)
+        found[:, C_GEMM] = range(len(found))
+        for number in range(len(found)):
+            grid = self.grids[number % len(self.grids)]
+            sizes = [int(cut.bounds[-1]) for cut in (grid.rows, grid.columns, grid.stream)]
+            found[number, [C_ROW_HI, C_COLUMN_HI, C_STREAM_HI]] = sizes
+            found[number, C_ISSUES] = grid.rows.count() * grid.columns.count() * sizes[2]
+        return found
 
     @property
     def least_chunks(self) -> int:
         """Not above ``chunk_count``, and known without a walk through the folds: what may share a chunk counts once."""
+        if self.triangle is None:
+            return self.chunk_count
         found = 0
         for _, grid, times in self.distinct:
             rows, columns = grid.rows.groups(), grid.columns.groups()
-            if self.triangle is not None:  # every run of rows or columns is in some chunk, not every pair of them
-                found += times * max(rows, columns)
-            else:
-                found += times * rows * columns * len(np.unique(grid.stream_groups))
+            found += times * max(rows, columns)  # every run of them is in some chunk, not every pair
         return found * self.groups
 
     @property
@@ -195,7 +242,7 @@ class SystolicPlan:
 
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""
-        return int(self.tables.boxes[chunk, C_ISSUES])
+        return int(self.boxes[chunk, C_ISSUES])
 
     @cached_property
     def tile_map(self) -> TileMap:
@@ -209,35 +256,35 @@ class SystolicPlan:
 
     def needs(self, chunk: int) -> tuple[Tile, ...]:
         """Operand tiles of a chunk: distinct elements, halo rows included, and spilled partial sums."""
-        return self.tile_map.needs(self.tables.boxes[chunk])
+        return self.tile_map.needs(self.boxes[chunk])
 
     def leaves(self, chunk: int) -> tuple[Tile, ...]:
         """Output tile that a chunk completes, or the partial sums it spills."""
-        return self.tile_map.leaves(self.tables.boxes[chunk])
+        return self.tile_map.leaves(self.boxes[chunk])
 
     def holds(self, chunk: int) -> tuple[Tile, ...]:
         """Partial sums that are spilled and read back within a chunk; otherwise they stay in the accumulator."""
-        return self.tile_map.holds(self.tables.boxes[chunk])
+        return self.tile_map.holds(self.boxes[chunk])
 
     def output_slots(self, chunk: int) -> tuple[int, int] | None:
         """First and last slot whose results (of the chunk's channels) are complete with this chunk.
 
         None where the outputs have no slots or no slot is completed.
         """
-        return self.tile_map.output_slots(self.tables.boxes[chunk])
+        return self.tile_map.output_slots(self.boxes[chunk])
 
     def completes(self, chunk: int) -> Box | None:
         """Slots and channels that are complete with a chunk."""
         if isinstance(self.tile_map, MixingTiles):
-            return self.tile_map.completes(self.tables.boxes[chunk])
+            return self.tile_map.completes(self.boxes[chunk])
         slots = self.output_slots(chunk)
         return None if slots is None else Box((slots[0], slots[1] + 1), self.output_channels(chunk))
 
     def output_channels(self, chunk: int) -> tuple[int, int]:
         """Half-open range of output channels that a chunk computes."""
-        return self.tile_map.output_channels(self.tables.boxes[chunk])
+        return self.tile_map.output_channels(self.boxes[chunk])
 
-    @property
+    @cached_property
     def partial_outputs(self) -> int:
         """Extra partial copies of dW that an ``os`` product cut along K leaves for the vector unit."""
         if self.dataflow is not Dataflow.OS or self.operation.slot_axis is not SlotAxis.K:
@@ -250,9 +297,22 @@ class SystolicPlan:
 
     def advance(self, state: State, chunk: int, ready: int) -> tuple[int, int]:
         """Run one chunk; see :class:`simsnn.engines.base.Plan`."""
+        if self.chunk_count == 1 and not state[folds.STARTED]:
+            return self._run_whole(state, max(0, ready))
         tables = self.tables
         ends: tuple[int, int] = folds.advance_chunk(state, tables.runs, tables.bounds, chunk, ready, self.machine)
         return ends
+
+    def _run_whole(self, state: State, ready: int) -> tuple[int, int]:
+        """The only chunk, on an empty array: its closed form, later by as much as it is late."""
+        state[:] = self._closed
+        for moment in (folds.LOAD, folds.FIRST, folds.ISSUE_END, folds.STALL):
+            state[moment] += ready
+        return int(state[folds.ISSUE_END]), int(state[folds.ISSUE_END] + state[folds.TAIL])
+
+    @cached_property
+    def _closed(self) -> State:
+        return self.closed_form()
 
     def advance_all(self, ready: Ints) -> tuple[State, Ints]:
         """Run every chunk; ``ready`` int64[chunks]. Returns the state and int64[chunks, 2] issue and result ends."""
@@ -293,9 +353,18 @@ class SystolicPlan:
             stall=int(state[folds.STALL]),
         )
 
+    @cached_property
+    def cycles(self) -> CycleBreakdown:
+        """Cycles with nothing late."""
+        return self.parts(self._closed)
+
+    @cached_property
+    def _cost(self) -> EngineCost:
+        return EngineCost(self.cycles, action_counts(self))
+
     def cost(self) -> EngineCost:
         """Cycles with nothing late, and action counts."""
-        return EngineCost(self.parts(self.closed_form()), action_counts(self))
+        return self._cost
 
     def formula(self) -> str:
         """The cycle formula with its numbers in it."""
@@ -355,7 +424,7 @@ class SystolicPlan:
 
     def gemm_of(self, chunk: int) -> int:
         """Index of the product that a chunk belongs to."""
-        return int(self.tables.boxes[chunk, C_GEMM])
+        return int(self.boxes[chunk, C_GEMM])
 
     def folds_of(self, index: int) -> int:
         """Number of folds of one product."""

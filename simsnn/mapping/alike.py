@@ -29,6 +29,7 @@ Shape = tuple[tuple[Operation, Placement], ...]
 class KnownCut:
     """Which of the ways to cut an operation was taken, and what it moves."""
 
+    plan: Plan
     option: int
     moves: tuple[ChunkMoves, ...]
     cycles: int
@@ -38,6 +39,8 @@ class KnownCut:
 class KnownPair:
     """How a pair is fused: the way its producer is cut, what both move, which chunk follows which."""
 
+    plan: Plan
+    follower: Plan
     option: int
     moves: tuple[tuple[ChunkMoves, ...], tuple[ChunkMoves, ...]]
     group: tuple[int, ...]
@@ -56,6 +59,12 @@ def options_of(operation: Operation, placement: Placement, machine: Machine) -> 
     return tuple(machine.engines[placement.engine].candidates(operation, placement.dataflow))
 
 
+def coarse_options(operation: Operation, placement: Placement, machine: Machine, most_chunks: int) -> tuple[Plan, ...]:
+    """The first of :func:`options_of` and those of at most so many chunks; empty where an engine cannot tell."""
+    coarse = getattr(machine.engines[placement.engine], "coarse", None)
+    return () if coarse is None else tuple(coarse(operation, placement.dataflow, most_chunks))
+
+
 def option(operation: Operation, placement: Placement, machine: Machine, number: int) -> Plan:
     """One way of :func:`options_of`."""
     candidates = machine.engines[placement.engine].candidates(operation, placement.dataflow)
@@ -69,22 +78,34 @@ def position(plans: tuple[Plan, ...], wanted: Plan) -> int:
 
 def cut_again(known: KnownCut, operation: Operation, placement: Placement, machine: Machine) -> Choice:
     """The known cut of an operation of the same shape."""
-    return Choice(option(operation, placement, machine, known.option), known.moves, known.cycles)
+    plan = _again(known.plan, known.option, operation, placement, machine)
+    return Choice(plan, known.moves, known.cycles)
 
 
 def fused_again(
     known: KnownPair, producer: MappedOperation, consumer: MappedOperation, tensor: str, machine: Machine
 ) -> Fused:
     """The known way to fuse a pair of the same shape."""
-    plan = option(producer.operation, producer.placement, machine, known.option)
-    follow = getattr(machine.engines[consumer.placement.engine], "follow", None)
-    assert follow is not None
-    assert isinstance(consumer.operation, VectorOperation)
-    completion = completed_boxes(plan, tensor, consumer.operation)
-    assert completion is not None
-    follower = follow(consumer.operation, completion.boxes, completion.channels)
+    plan = _again(known.plan, known.option, producer.operation, producer.placement, machine)
     first, second = known.moves
+    renamed = getattr(known.follower, "renamed", None)
+    if renamed is None:
+        assert isinstance(consumer.operation, VectorOperation)
+        completion = completed_boxes(plan, tensor, consumer.operation)
+        assert completion is not None
+        follow = getattr(machine.engines[consumer.placement.engine], "follow", None)
+        assert follow is not None
+        follower = follow(consumer.operation, completion.boxes, completion.channels)
+    else:
+        follower = renamed(consumer.operation)
     return Fused(Choice(plan, first, 0), Choice(follower, second, 0), known.group)
+
+
+def _again(known: Plan, number: int, operation: Operation, placement: Placement, machine: Machine) -> Plan:
+    """The same plan of another operation: under its names, or found anew where a plan has no way to change them."""
+    renamed = getattr(known, "renamed", None)
+    plan: Plan = option(operation, placement, machine, number) if renamed is None else renamed(operation)
+    return plan
 
 
 def shape_of(*placed: tuple[Operation, Placement]) -> Shape:

@@ -64,21 +64,56 @@ def choose(
     CapacityError
         If none fits: names the SRAM, what the smallest chunk needs, and what would make it fit.
     """
-    best: Choice | None = None
-    tightest: tuple[int, int] | None = None
+    search = _Cheapest(operation, machine, shares, most_chunks)
     for plan in candidates:
-        if best is not None and (too_fine(plan, most_chunks) or plan.cost().cycles.total >= best.cycles):
-            continue
+        search.offer(plan)
+    if search.best is None:
+        raise _does_not_fit(operation, machine, shares, search.tightest)
+    return search.best
+
+
+def choose_coarse(
+    operation: Operation, coarse: Iterable[Plan], machine: Machine, shares: Shares, most_chunks: int
+) -> Choice | None:
+    """What :func:`choose` finds, from the first candidate and the coarse ones alone; None where the first is too large.
+
+    Once something fits, finer cuts are not looked at. So where the first fits, none of them is missed.
+    """
+    search = _Cheapest(operation, machine, shares, most_chunks)
+    for plan in coarse:
+        search.offer(plan)
+        if search.best is None:
+            return None
+    return search.best
+
+
+class _Cheapest:
+    """The cheapest feasible plan so far, the first of equals, and the tightest fit of those that are too large."""
+
+    def __init__(self, operation: Operation, machine: Machine, shares: Shares, most_chunks: int) -> None:
+        self._operation, self._machine, self._shares, self._most = operation, machine, shares, most_chunks
+        self.best: Choice | None = None
+        self.tightest: tuple[int, int] | None = None
+
+    def offer(self, plan: Plan) -> None:
+        """Look at one more plan."""
+        best, machine, shares = self.best, self._machine, self._shares
+        if best is not None and (too_fine(plan, self._most) or alone_at_least(plan) >= best.cycles):
+            return
         moves, excess = moves_that_fit(chunk_moves(plan, machine), shares)
         if excess is not None:
-            tightest = excess if tightest is None else min(tightest, excess, key=lambda e: e[1] / shares.bytes_[e[0]])
-            continue
-        cycles = alone_cycles(plan, moves, machine.dram) + _readd_cycles(plan, operation, machine.dram)
+            known = self.tightest
+            self.tightest = excess if known is None else min(known, excess, key=lambda e: e[1] / shares.bytes_[e[0]])
+            return
+        cycles = alone_cycles(plan, moves, machine.dram) + _readd_cycles(plan, self._operation, machine.dram)
         if best is None or cycles < best.cycles:
-            best = Choice(plan, moves, cycles)
-    if best is None:
-        raise _does_not_fit(operation, machine, shares, tightest)
-    return best
+            self.best = Choice(plan, moves, cycles)
+
+
+def alone_at_least(plan: Plan) -> int:
+    """Cycles of a plan with nothing late; some plans know them without counting actions."""
+    cycles = getattr(plan, "cycles", None)
+    return int((plan.cost().cycles if cycles is None else cycles).total)
 
 
 def too_fine(plan: Plan, most_chunks: int) -> bool:

@@ -11,14 +11,14 @@ from dataclasses import replace
 from simsnn.config.experiment import MappingConfig
 from simsnn.engines.base import Engine, Plan
 from simsnn.engines.systolic import SystolicEngine
-from simsnn.mapping.alike import KnownCut, cut_again, options_of, position, shape_of
-from simsnn.mapping.blocking import choose
+from simsnn.mapping.alike import KnownCut, coarse_options, cut_again, options_of, position, shape_of
+from simsnn.mapping.blocking import Choice, choose, choose_coarse
 from simsnn.mapping.expand import reductions_of_partials, split_accumulation, split_col2im
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, Placed, reads, writes
 from simsnn.mapping.masks import with_mask_writers, with_masks
 from simsnn.mapping.pairs import fuse_pairs
-from simsnn.mapping.place import place
+from simsnn.mapping.place import Placement, place
 from simsnn.mapping.ports import across_roles, slowdown
 from simsnn.mapping.search import CutSearch, Together, anywhere
 from simsnn.mapping.tasks import load_slots, task_chunks, task_of
@@ -84,12 +84,22 @@ def _map_one(item: Placed, search: CutSearch) -> MappedOperation:
     if shape in known.cuts:
         choice = cut_again(known.cuts[shape], operation, placement, machine)
     else:
-        options = options_of(operation, placement, machine)
-        choice = choose(operation, options, machine, search.shares(placement.engine), search.most_chunks)
-        known.cuts[shape] = KnownCut(position(options, choice.plan), choice.moves, choice.cycles)
+        options, choice = _cheapest(operation, placement, search)
+        known.cuts[shape] = KnownCut(choice.plan, position(options, choice.plan), choice.moves, choice.cycles)
     engine = machine.engines[placement.engine]
     across = across_roles(operation, placement.dataflow, getattr(engine, "config", None))
     return MappedOperation(operation, placement, options, choice, across, slowdown(choice.plan, machine, across))
+
+
+def _cheapest(operation: Operation, placement: Placement, search: CutSearch) -> tuple[tuple[Plan, ...], Choice]:
+    """The ways to cut an operation that may be taken, alone or in a pair, and the cheapest of them alone."""
+    machine, shares = search.machine, search.shares(placement.engine)
+    coarse = coarse_options(operation, placement, machine, search.most_chunks)
+    found = choose_coarse(operation, coarse, machine, shares, search.most_chunks)
+    if found is not None:
+        return coarse, found
+    options = options_of(operation, placement, machine)
+    return options, choose(operation, options, machine, shares, search.most_chunks)
 
 
 def sram_users(pairs: tuple[Placed, ...], machine: Machine) -> tuple[frozenset[int], ...]:

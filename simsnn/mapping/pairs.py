@@ -5,15 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 
-from simsnn.mapping.alike import KnownPair, fused_again, options_of, position, shape_of
+from simsnn.engines.base import Plan
+from simsnn.mapping.alike import KnownPair, coarse_options, fused_again, options_of, position, shape_of
+from simsnn.mapping.blocking import alone_at_least
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.place import Placement
 from simsnn.mapping.search import CutSearch
 from simsnn.mapping.tasks import load_slots, task_of
 from simsnn.schedule.graph import Chunk, Task, TaskGraph
 from simsnn.sim.critical_path import critical_path
-from simsnn.workload.operation import GemmOperation, VectorOperation
+from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
 
 
 def fuse_pairs(mapped: tuple[MappedOperation, ...], search: CutSearch) -> tuple[MappedOperation, ...]:
@@ -96,13 +99,20 @@ def _best_of_shape(producer: MappedOperation, consumer: MappedOperation, search:
     if shape in known.pairs:
         found, tensor = known.pairs[shape], writes(producer.operation)[0].tensor
         return None if found is None else fused_again(found, producer, consumer, tensor, machine)
-    options = producer.options or options_of(producer.operation, producer.placement, machine)
+    options = producer.options or pair_options(producer.operation, producer.placement, search)
     fused = _best(replace(producer, options=options), consumer, search)
     known.pairs[shape] = None
     if fused is not None:
         moves = (fused.producer.moves, fused.consumer.moves)
-        known.pairs[shape] = KnownPair(position(options, fused.producer.plan), moves, fused.group)
+        plan, follower = fused.producer.plan, fused.consumer.plan
+        known.pairs[shape] = KnownPair(plan, follower, position(options, plan), moves, fused.group)
     return fused
+
+
+def pair_options(operation: Operation, placement: Placement, search: CutSearch) -> tuple[Plan, ...]:
+    """Ways to cut the producer of a pair: those of so many chunks as a pair may have, as far as its engine can tell."""
+    coarse = coarse_options(operation, placement, search.machine, search.most_chunks)
+    return coarse or options_of(operation, placement, search.machine)
 
 
 def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
@@ -138,7 +148,7 @@ def _at_least(fused: Fused, machine: Machine) -> int:
     """No run of the pair is faster than its longer engine, or than its transfers on one channel."""
     moves = (*fused.producer.moves, *fused.consumer.moves)
     moved = sum(machine.dram.occupancy_cycles(t.bytes) for move in moves for t in move.loads + move.stores)
-    return max(moved, *(choice.plan.cost().cycles.total for choice in (fused.producer, fused.consumer)))
+    return max(moved, *(alone_at_least(choice.plan) for choice in (fused.producer, fused.consumer)))
 
 
 def _joined(
