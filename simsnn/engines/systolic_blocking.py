@@ -122,7 +122,8 @@ class Cut:
         """Number of runs of pieces that may share a chunk."""
         if not self.per_chunk or not self.piece:
             return len(self.bounds) - 1
-        return sum(-(-(-(-size // self.piece)) // self.per_chunk) * count for size, count in self.blocks)
+        pieces = ((-(-size // self.piece), count) for size, count in self.blocks)
+        return sum(-(-folds // self.per_chunk) * count for folds, count in pieces)
 
     def runs(self, full: int = 0) -> Ints:
         """(size, count) of consecutive equal pieces; ``full`` > 0 charges that size for each piece."""

@@ -28,8 +28,17 @@ from simsnn.engines.systolic_grid import FoldGrid, SlotAxes, fold_grid
 from simsnn.engines.systolic_mixing import Triangle, blocks_columns, kept_folds, triangle_words
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
-from simsnn.kernels.systolic_chunks import C_COLUMN_HI, C_GEMM, C_ISSUES, C_ROW_HI, C_STREAM_HI
-from simsnn.kernels.systolic_chunks import CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
+from simsnn.kernels.systolic_chunks import (
+    C_COLUMN_HI,
+    C_GEMM,
+    C_ISSUES,
+    C_ROW_HI,
+    C_STREAM_HI,
+    CHUNK_WORDS,
+    CHUNKS,
+    RUNS,
+    chunk_nest,
+)
 from simsnn.workload.lowering import Lowered, lowered
 from simsnn.workload.operation import Gemm, GemmOperation, Pass, SlotAxis
 from simsnn.workload.product_activity import ProductActivity
@@ -39,8 +48,9 @@ Cuts = tuple[tuple[Gemm, ...], tuple[bytes, ...]]
 
 
 _SHARED = (
-    "groups period products axes grids distinct triangle machine chunk_count boxes tables cycles partial_outputs"
-).split()
+    *("groups", "period", "products", "axes", "grids", "distinct", "triangle", "machine"),
+    *("chunk_count", "boxes", "tables", "cycles", "partial_outputs"),
+)
 """What a plan found out that depends neither on the names of its operands nor on the activity."""
 
 

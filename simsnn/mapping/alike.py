@@ -8,10 +8,12 @@ and its layer are called nor on which samples it covers. Proof: ``tests/unit/tes
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
+from simsnn.costs import OperandClass
 from simsnn.engines.base import Plan
 from simsnn.mapping.blocking import Choice
 from simsnn.mapping.fusion import Fused, completed_boxes
@@ -27,12 +29,14 @@ Shape = tuple[tuple[Operation, Placement], ...]
 
 @dataclass(frozen=True, slots=True)
 class KnownCut:
-    """Which of the ways to cut an operation was taken, and what it moves."""
+    """Which of the ways to cut an operation was taken, what it moves, how it reads and what slow ports make of it."""
 
     plan: Plan
     option: int
     moves: tuple[ChunkMoves, ...]
     cycles: int
+    across: frozenset[OperandClass]
+    slowdown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,6 @@ class KnownPair:
     option: int
     moves: tuple[tuple[ChunkMoves, ...], tuple[ChunkMoves, ...]]
     group: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What was found out while one program was mapped; None where a pair is better apart."""
-
-    cuts: dict[Shape, KnownCut] = field(default_factory=dict)
-    pairs: dict[Shape, KnownPair | None] = field(default_factory=dict)
 
 
 def options_of(operation: Operation, placement: Placement, machine: Machine) -> tuple[Plan, ...]:
@@ -112,6 +108,23 @@ def shape_of(*placed: tuple[Operation, Placement]) -> Shape:
     """Operations without their names: tensors are numbered as they are first met."""
     names: dict[str, str] = {}
     return tuple((_nameless(operation, names), placement) for operation, placement in placed)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was found out while one program was mapped; None where a pair is better apart.
+
+    Parameters
+    ----------
+    cuts, pairs : mutable mapping
+        By what ``key`` makes of an operation, or of the two of a pair.
+    key : callable
+        By default the shape; whoever keeps cuts from one machine to the next adds what else they depend on.
+    """
+
+    cuts: MutableMapping[Hashable, KnownCut] = field(default_factory=dict)
+    pairs: MutableMapping[Hashable, KnownPair | None] = field(default_factory=dict)
+    key: Callable[..., Hashable] = shape_of
 
 
 def _nameless(operation: Operation, names: dict[str, str]) -> Operation:

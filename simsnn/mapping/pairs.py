@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import replace
 
 from simsnn.engines.base import Plan
-from simsnn.mapping.alike import KnownPair, coarse_options, fused_again, options_of, position, shape_of
+from simsnn.mapping.alike import KnownPair, coarse_options, fused_again, options_of, position
 from simsnn.mapping.blocking import alone_at_least
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
@@ -95,7 +95,7 @@ def _partner(program: list[MappedOperation], numbers: list[int], position: int, 
 def _best_of_shape(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
     """Fastest fused way of a pair, remembered from a pair of the same shape."""
     machine, known = search.machine, search.known
-    shape = shape_of((producer.operation, producer.placement), (consumer.operation, consumer.placement))
+    shape = known.key((producer.operation, producer.placement), (consumer.operation, consumer.placement))
     if shape in known.pairs:
         found, tensor = known.pairs[shape], writes(producer.operation)[0].tensor
         return None if found is None else fused_again(found, producer, consumer, tensor, machine)

@@ -1,0 +1,124 @@
+"""Mapping point after point: what equals a piece of an earlier point is not worked out again.
+
+How an operation is cut depends on its shape and place (:mod:`simsnn.mapping.alike`), on the configuration of its
+engine, on its share of every SRAM, on DRAM and SRAMs, and on ``mapping.most_chunks``. These together are the *scope*
+of an engine; equal shapes in equal scopes have equal cuts, whichever point they belong to. Pairs have the scopes of
+both engines. Refusals are never remembered: they name the operation that met them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from simsnn.activities import update_rule
+from simsnn.config.experiment import ExperimentConfig
+from simsnn.engines.base import Engine
+from simsnn.engines.systolic_config import SystolicConfig
+from simsnn.mapping.alike import Known, KnownCut, KnownPair, shape_of
+from simsnn.mapping.blocking import Shares
+from simsnn.mapping.build import map_placed, placed, sram_users
+from simsnn.mapping.machine import Machine
+from simsnn.mapping.mapped import MappedOperation, Placed
+from simsnn.mapping.place import Placement
+from simsnn.mapping.search import anywhere
+from simsnn.preparation import build_experiment_network, parallel_forms, step_operations
+from simsnn.sweep.caches import Bounded, Recent
+from simsnn.workload.network import Network
+from simsnn.workload.operation import GemmOperation, Operation
+
+MOST_CUTS = 4096
+"""Cuts and pairs that are remembered, each."""
+MOST_SHAPES = 2**15
+MOST_PROGRAMS = 8
+"""Networks, programs of operations and placements that are remembered, each."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Operations of a step on their engines, and which engines touch each SRAM."""
+
+    pieces: tuple[Placed, ...]
+    users: tuple[frozenset[int], ...]
+
+
+class StepMapping:
+    """Networks, operations and cuts of the points so far."""
+
+    def __init__(self) -> None:
+        self._networks: Recent[Network] = Recent(MOST_PROGRAMS)
+        self._operations: Recent[tuple[Operation, ...]] = Recent(MOST_PROGRAMS)
+        self._placed: Recent[Program] = Recent(MOST_PROGRAMS)
+        self._cuts: Bounded[Hashable, KnownCut] = Bounded(MOST_CUTS)
+        self._pairs: Bounded[Hashable, KnownPair | None] = Bounded(MOST_CUTS)
+        # Of the very operations (kept alive here): the number of their shape.
+        self._shapes: Bounded[tuple[int, ...], tuple[tuple[Operation, ...], Hashable]] = Bounded(MOST_SHAPES)
+        self._numbers: Bounded[Hashable, int] = Bounded(MOST_SHAPES)
+        self._count = itertools.count()
+
+    def network(self, experiment: ExperimentConfig) -> Network:
+        """Network of an experiment, with the formats that its encoding implies."""
+        inputs = (experiment.network, experiment.workload.encoding, experiment.precision)
+        return self._networks.made(inputs, lambda: build_experiment_network(experiment))
+
+    def operations(self, experiment: ExperimentConfig, network: Network) -> tuple[Operation, ...]:
+        """Operations of one step in the order of the schedule."""
+        inputs = (
+            *(network, experiment.workload, experiment.precision, experiment.schedule),
+            *(update_rule(experiment), parallel_forms(experiment)),
+        )
+        return self._operations.made(inputs, lambda: step_operations(experiment, network))
+
+    def mapped(
+        self, experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine
+    ) -> tuple[tuple[MappedOperation, ...], tuple[int, ...]]:
+        """Operations placed, cut and fused, as ``map_operations`` does it, and the scopes of the engines."""
+        program = self._program(experiment, operations, machine)
+        scopes = self._scopes(experiment, machine, program.users)
+
+        def key(*items: tuple[Operation, Placement]) -> Hashable:
+            return self._shape(items), tuple(scopes[placement.engine] for _, placement in items)
+
+        known = Known(self._cuts, self._pairs, key)
+        return map_placed(program.pieces, experiment.mapping, machine, anywhere, known), scopes
+
+    def _program(self, experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine) -> Program:
+        mixes = any(isinstance(o, GemmOperation) and o.mixing is not None for o in operations)
+        holders = tuple(sram.config.holds for sram in machine.srams)
+        engines = tuple(_as_placed(engine, mixes) for engine in machine.engines)
+
+        def place_all() -> Program:
+            pieces = placed(operations, experiment.mapping, machine)
+            return Program(pieces, sram_users(pieces, machine))
+
+        inputs = (operations, experiment.mapping, machine.config.name, engines, holders)
+        return self._placed.made(inputs, place_all)
+
+    def _scopes(
+        self, experiment: ExperimentConfig, machine: Machine, users: tuple[frozenset[int], ...]
+    ) -> tuple[int, ...]:
+        """Numbers of what cuts depend on beside their shape, engine by engine."""
+        rest = (tuple(sram.config for sram in machine.srams), machine.dram, experiment.mapping.most_chunks)
+        return tuple(
+            self.number((engine.kind, engine.config, Shares.of(machine, users, index), rest))
+            for index, engine in enumerate(machine.engines)
+        )
+
+    def number(self, what: Hashable) -> int:
+        """A small number that stands for a value as long as it is remembered, and for no other ever."""
+        return self._numbers.made(what, lambda: next(self._count))
+
+    def _shape(self, items: tuple[tuple[Operation, Placement], ...]) -> Hashable:
+        ids = tuple(id(operation) for operation, _ in items)
+        key = (*ids, *(self.number(placement) for _, placement in items))
+        operations = tuple(operation for operation, _ in items)
+        return self._shapes.made(key, lambda: (operations, self.number(shape_of(*items))))[1]
+
+
+def _as_placed(engine: Engine, mixes: bool) -> object:
+    """What of an engine decides where operations go and what follows them; sizes of an array do not."""
+    config = engine.config
+    if isinstance(config, SystolicConfig) and not mixes:
+        return (config.name, config.pe, config.dataflows, config.b_lowering)
+    return config
