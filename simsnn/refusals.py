@@ -81,13 +81,18 @@ def check_clock(machine: Machine, energy: EnergyModel) -> None:
             raise error.located(Where(f"hardware.srams.{index}.banks")) from None
 
 
-def check_prices(mapped: tuple[MappedOperation, ...], energy: EnergyModel) -> None:
-    """Whatever an operation does on dense operands has a price; sample groups repeat the same actions."""
+def alike_operations(mapped: tuple[MappedOperation, ...]) -> tuple[MappedOperation, ...]:
+    """One operation of each kind: sample groups repeat the same actions."""
     alike = {
         (item.placement.engine, item.operation.layer, item.operation.pass_, item.operation.part): item
         for item in mapped
     }
-    for item in alike.values():
+    return tuple(alike.values())
+
+
+def check_prices(mapped: tuple[MappedOperation, ...], energy: EnergyModel) -> None:
+    """Whatever an operation does on dense operands has a price."""
+    for item in alike_operations(mapped):
         for key, _ in item.choice.plan.cost().actions.counts:
             try:
                 energy.price(key)

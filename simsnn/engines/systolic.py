@@ -14,7 +14,7 @@ from simsnn.energy.parts import AreaPart, AreaUnit
 from simsnn.engines.base import Capabilities, Dataflow, DatapathWidths, Refusal
 from simsnn.engines.systolic_blocking import Blocking
 from simsnn.engines.systolic_candidates import blockings
-from simsnn.engines.systolic_config import Buffering, Drain, PartialSums, ProcessingElement, SystolicConfig
+from simsnn.engines.systolic_config import Buffering, Drain, FoldOrder, PartialSums, ProcessingElement, SystolicConfig
 from simsnn.engines.systolic_mixing import blocks_columns, column_blocks, unfit_copies
 from simsnn.engines.systolic_plan import Cuts, SystolicPlan
 from simsnn.engines.systolic_reference import OperandPair, run_plan
@@ -143,19 +143,45 @@ class SystolicEngine:
         Slot blocks and folds per chunk may cut the same axis, so that several blockings are one cut: the first
         of them stands for all.
         """
-        seen: set[Blocking] = set()
         cuts: set[Cuts] = set()
         whole = self.plan(operation, dataflow)
-        for blocking in blockings(whole):
-            if blocking in seen:
-                continue
-            seen.add(blocking)
-            plan = self.plan(operation, dataflow, blocking, whole.gemms)
+        for blocking in dict.fromkeys(blockings(whole)):
+            plan = self._recut(whole, blocking)
             if plan.least_chunks <= MOST_COMPARED:
                 if plan.cuts in cuts:
                     continue
                 cuts.add(plan.cuts)
             yield plan
+
+    def coarse(self, operation: Operation, dataflow: Dataflow | None, most_chunks: int) -> tuple[SystolicPlan, ...]:
+        """The operation in one piece, then the other candidates of at most so many chunks, in their order.
+
+        How many chunks a blocking makes is known before it is laid out, so this costs little where few are asked
+        for. Empty where only :meth:`candidates` knows: with T x T products, and where a finer cut may be refused.
+        """
+        whole = self.plan(operation, dataflow)
+        live = whole.dataflow is Dataflow.IS and self.config.fold_order is FoldOrder.N_INNER
+        if whole.operation.mixing is not None or live:
+            return ()
+        if most_chunks == 1:  # whatever else is cut off makes a chunk of its own
+            return (whole,)
+        found, cuts = [whole], {whole.cuts}
+        for blocking in dict.fromkeys(blockings(whole)):
+            if blocking == whole.blocking:
+                continue
+            plan = self._recut(whole, blocking)
+            if plan.chunk_count <= most_chunks and plan.cuts not in cuts:
+                cuts.add(plan.cuts)
+                found.append(plan)
+        return tuple(found)
+
+    def _recut(self, whole: SystolicPlan, blocking: Blocking) -> SystolicPlan:
+        """The operation of a plan in other pieces; whether it is refused was asked before."""
+        if blocks_columns(whole.operation, whole.dataflow, blocking):
+            return self.plan(whole.operation, whole.dataflow, blocking, whole.gemms)
+        plan = SystolicPlan(self.config, whole.operation, whole.dataflow, blocking, whole.gemms)
+        plan.__dict__.update(groups=whole.groups, period=whole.period, products=whole.products)
+        return plan
 
     def area_parts(self, widths: DatapathWidths) -> tuple[AreaPart, ...]:
         """Hardware of the array at given operand widths.

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -82,7 +83,7 @@ def refine(bounds: Ints, parts: int) -> Ints:
     return np.concatenate([*inner, bounds[-1:]])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Cut:
     """One axis of a product in hard blocks and pieces.
 
@@ -104,22 +105,43 @@ class Cut:
         """Sizes of the blocks."""
         return np.diff(self.bounds)
 
+    @cached_property
+    def blocks(self) -> list[tuple[int, int]]:
+        """(size, count) of consecutive equal blocks."""
+        if len(self.bounds) == 2:
+            return [(int(self.bounds[1] - self.bounds[0]), 1)]
+        return _equal_runs(self.sizes())
+
     def count(self) -> int:
         """Number of pieces."""
-        sizes = self.sizes()
-        return int((-(-sizes // self.piece)).sum()) if self.piece else len(sizes)
+        if not self.piece:
+            return len(self.bounds) - 1
+        return sum(-(-size // self.piece) * count for size, count in self.blocks)
 
     def groups(self) -> int:
         """Number of runs of pieces that may share a chunk."""
         if not self.per_chunk or not self.piece:
             return len(self.bounds) - 1
-        pieces = -(-self.sizes() // self.piece)
-        return int((-(-pieces // self.per_chunk)).sum())
+        pieces = ((-(-size // self.piece), count) for size, count in self.blocks)
+        return sum(-(-folds // self.per_chunk) * count for folds, count in pieces)
 
     def runs(self, full: int = 0) -> Ints:
         """(size, count) of consecutive equal pieces; ``full`` > 0 charges that size for each piece."""
+        return np.array(self.equal_pieces(full), dtype=np.int64).reshape(-1, 2)
+
+    def equal_pieces(self, full: int = 0) -> list[tuple[int, int]]:
+        """The rows of :meth:`runs`."""
+        if full not in self._equal_pieces:
+            self._equal_pieces[full] = self._find_equal_pieces(full)
+        return self._equal_pieces[full]
+
+    @cached_property
+    def _equal_pieces(self) -> dict[int, list[tuple[int, int]]]:
+        return {}
+
+    def _find_equal_pieces(self, full: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
-        for size, count in _equal_runs(self.sizes()):
+        for size, count in self.blocks:
             whole, rest = divmod(size, self.piece) if self.piece else (0, size)
             inner = [(full or self.piece, whole)] if whole else []
             inner += [(full or rest, 1)] if rest else []
@@ -131,7 +153,7 @@ class Cut:
                 if found and found[-1][0] == piece:
                     repeats += found.pop()[1]
                 found.append((piece, repeats))
-        return np.array(found, dtype=np.int64).reshape(-1, 2)
+        return found
 
     def pieces(self) -> Ints:
         """(start, stop, chunk group) of every piece, int64[pieces, 3]."""

@@ -17,6 +17,7 @@ register-level reference).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +25,12 @@ import numpy as np
 from simsnn.costs import Action, ActionCounts, ActionKey, OperandClass
 from simsnn.engines.base import BufferAccess, Dataflow
 from simsnn.engines.mixing_counts import fold_sums, operand_reads
-from simsnn.engines.systolic_blocking import Axis, Ints
+from simsnn.engines.systolic_blocking import Axis, Cut, Ints
 from simsnn.engines.systolic_config import Buffering, Feeder, PartialSums, ProcessingElement, WeightLoad
 from simsnn.engines.systolic_grid import FoldGrid
 from simsnn.workload.feeder import fold_reads
-from simsnn.workload.operation import Gemm
+from simsnn.workload.lowering import BLowering, lowered
+from simsnn.workload.operation import ConvGeometry, Gemm, Pass
 
 if TYPE_CHECKING:
     from simsnn.engines.systolic_plan import SystolicPlan
@@ -52,22 +54,25 @@ class RegisterCounts:
 
     def times(self, count: int) -> RegisterCounts:
         """As often as equal products occur."""
+        if count == 1:
+            return self
         return RegisterCounts(*(getattr(self, f) * count for f in self.__dataclass_fields__))
 
 
-def _timed(runs: Ints) -> tuple[int, int, int, int]:
-    """Pieces, their timed sum, and the sums of r(r+1)/2 and r(r-1)/2."""
-    sizes, counts = runs[:, 0], runs[:, 1]
-    count, total = int(counts.sum()), int((sizes * counts).sum())
-    square = int((sizes * sizes * counts).sum())
+def _timed(pieces: list[tuple[int, int]]) -> tuple[int, int, int, int]:
+    """Pieces, their timed sum, and the sums of r(r+1)/2 and r(r-1)/2, from (size, count) of equal ones."""
+    count = total = square = 0
+    for size, times in pieces:
+        count += times
+        total += size * times
+        square += size * size * times
     return count, total, (square + total) // 2, (square - total) // 2
 
 
 def register_counts(plan: SystolicPlan) -> RegisterCounts:
     """Counts of the whole operation; ``work`` from the real non-zeros where they are given."""
-    total = RegisterCounts()
-    for gemm, grid, times in plan.distinct:
-        total += _product_counts(plan, gemm, grid).times(times * plan.groups)
+    counts = [_product_counts(plan, gemm, grid).times(times * plan.groups) for gemm, grid, times in plan.distinct]
+    total = sum(counts[1:], counts[0]) if counts else RegisterCounts()
     if plan.config.pe is ProcessingElement.GATED_ADD and plan.nonzeros is not None:
         return total + RegisterCounts(work=_gated_work(plan) - total.work)
     return total
@@ -85,9 +90,9 @@ def _gated_work(plan: SystolicPlan) -> int:
 def _product_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterCounts:
     config = plan.config
     full_rows, full_columns = plan.full
-    row_pieces, rows, down, up = _timed(grid.rows.runs(full_rows))
-    _, columns, _, _ = _timed(grid.columns.runs(full_columns))
-    blocks, stream, _, _ = _timed(grid.stream.runs())
+    row_pieces, rows, down, up = _timed(grid.rows.equal_pieces(full_rows))
+    _, columns, _, _ = _timed(grid.columns.equal_pieces(full_columns))
+    blocks, stream, _, _ = _timed(grid.stream.equal_pieces())
     hops = stream * rows * columns
     if plan.applies_mixing:
         return _mixing_counts(plan, gemm, grid)
@@ -114,8 +119,8 @@ def _mixing_counts(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid) -> RegisterCo
     """Counts of a T x T product from the folds that run."""
     config, sums = plan.config, fold_sums(plan, grid, gemm.n)
     if plan.dataflow is Dataflow.OS:
-        _, rows, _, up = _timed(grid.rows.runs(plan.full[0]))
-        _, columns, _, _ = _timed(grid.columns.runs(plan.full[1]))
+        _, rows, _, up = _timed(grid.rows.equal_pieces(plan.full[0]))
+        _, columns, _, _ = _timed(grid.columns.equal_pieces(plan.full[1]))
         drain = columns * (up + (rows if plan.overlaps_drain else 0))
         return RegisterCounts(operand_hops=sums.hops, sum_writes=sums.hops, drain_writes=drain, work=sums.work)
     addressed = config.weight_load is WeightLoad.ROW_ADDRESSED and not config.scalesim
@@ -145,7 +150,7 @@ def _spill_adds(plan: SystolicPlan) -> int:
         return 0
     if plan.applies_mixing:
         return _readded(plan)
-    folds_along_k = (_timed(grid.rows.runs(plan.full[0]))[0] for grid in plan.grids)
+    folds_along_k = (_timed(grid.rows.equal_pieces(plan.full[0]))[0] for grid in plan.grids)
     return (
         sum(gemm.m * gemm.n * (pieces - 1) for gemm, pieces in zip(plan.period, folds_along_k, strict=True))
         * plan.groups
@@ -217,14 +222,39 @@ def _left_elements(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid, index: int) -
     """Reads of the left operand in one sweep over the folds that touch it."""
     if plan.products is None or plan.config.im2col is Feeder.EXPLICIT:
         return gemm.m * gemm.k
-    m_axis, k_axis = _left_axes(plan.dataflow)
-    m_ranges, k_ranges = (np.ascontiguousarray(grid.cut(axis).pieces()[:, :2]) for axis in (m_axis, k_axis))
-    product = plan.products[index]
+    m_cut, k_cut = (grid.cut(axis) for axis in _left_axes(plan.dataflow))
+    operation, lowering = plan.operation, plan.config.b_lowering
+    assert operation.geometry is not None
+    where = (operation.geometry, operation.pass_, lowering, operation.slots, index)
+    return _line_buffer_reads(*where, (m_cut.bounds.tobytes(), m_cut.piece), (k_cut.bounds.tobytes(), k_cut.piece))
+
+
+@lru_cache(maxsize=2**13)
+def _line_buffer_reads(
+    geometry: ConvGeometry,
+    pass_: Pass,
+    lowering: BLowering,
+    slots: int,
+    index: int,
+    m_cut: tuple[bytes, int],
+    k_cut: tuple[bytes, int],
+) -> int:
+    """Reads of a product whose axes are cut so (bounds, pieces); arrays of many shapes cut one of them alike."""
+    m_ranges, k_ranges = (_ranges(*cut) for cut in (m_cut, k_cut))
+    product = lowered(geometry, pass_, lowering, slots)[index]
     if product.transposed:
         m_ranges, times = _alike(m_ranges, product.gather.channels)
         return int(fold_reads(product, Feeder.LINE_BUFFER, k_ranges, m_ranges).sum(axis=0) @ times)
     k_ranges, times = _alike(k_ranges, product.gather.channels)
     return int(fold_reads(product, Feeder.LINE_BUFFER, k_ranges, m_ranges).sum(axis=1) @ times)
+
+
+def _ranges(bounds: bytes, piece: int) -> Ints:
+    if len(bounds) == 16 and piece:  # one block
+        stop = int(np.frombuffer(bounds, np.int64)[1])
+        starts = np.arange(0, stop, piece, dtype=np.int64)
+        return np.stack([starts, np.minimum(starts + piece, stop)], axis=1)
+    return np.ascontiguousarray(Cut(np.frombuffer(bounds, np.int64), piece).pieces()[:, :2])
 
 
 def _alike(columns: Ints, channels: int) -> tuple[Ints, Ints]:
@@ -234,8 +264,9 @@ def _alike(columns: Ints, channels: int) -> tuple[Ints, Ints]:
     """
     inside = columns[:, 0] // channels == (columns[:, 1] - 1) // channels
     moved = columns - np.where(inside, columns[:, 0] % channels, 0)[:, None]
-    kinds, times = np.unique(moved, axis=0, return_counts=True)
-    return kinds, times.astype(np.int64)
+    span = int(moved[:, 1].max()) + 1
+    codes, times = np.unique(moved[:, 0] * span + moved[:, 1], return_counts=True)  # far faster than pairs
+    return np.stack(np.divmod(codes, span), axis=1), times.astype(np.int64)
 
 
 def _left_axes(dataflow: Dataflow) -> tuple[Axis, Axis]:

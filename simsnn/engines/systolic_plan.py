@@ -11,6 +11,7 @@ values, cycles, parts and counts), ``tests/analytic/test_systolic_plan.py`` (chu
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,14 +21,15 @@ from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
 from simsnn.engines.base import Box, BufferAccess, Dataflow, PortDemand, State, Tile, Work
 from simsnn.engines.mixing_tiles import MixingTiles
 from simsnn.engines.systolic_blocking import Blocking, Ints
-from simsnn.engines.systolic_config import Drain, SystolicConfig, machine_switches
+from simsnn.engines.systolic_config import Drain, ProcessingElement, SystolicConfig, machine_switches
 from simsnn.engines.systolic_counts import action_counts, buffer_accesses
 from simsnn.engines.systolic_formula import formula
 from simsnn.engines.systolic_grid import FoldGrid, SlotAxes, fold_grid
-from simsnn.engines.systolic_mixing import Triangle, blocks_columns, kept_folds, triangle_words
+from simsnn.engines.systolic_mixing import Triangle, blocks_columns, kept_folds
+from simsnn.engines.systolic_tables import ChunkTables, chunk_tables, count_chunks, layout_of, whole_boxes
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
-from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES, CHUNK_WORDS, CHUNKS, RUNS, chunk_nest
+from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES
 from simsnn.workload.lowering import Lowered, lowered
 from simsnn.workload.operation import Gemm, GemmOperation, Pass, SlotAxis
 from simsnn.workload.product_activity import ProductActivity
@@ -36,13 +38,11 @@ Cuts = tuple[tuple[Gemm, ...], tuple[bytes, ...]]
 """Products of a plan, and the pieces of their axes with chunk groups and M-tiles."""
 
 
-@dataclass(frozen=True, eq=False)
-class ChunkTables:
-    """Runs of equal folds (int64[., RUN_WORDS]), their bounds per chunk, and the chunk boxes."""
-
-    runs: Ints
-    bounds: Ints
-    boxes: Ints
+_SHARED = (
+    *("groups", "period", "products", "axes", "grids", "distinct", "triangle", "machine"),
+    *("chunk_count", "boxes", "tables", "cycles", "partial_outputs"),
+)
+"""What a plan found out that depends neither on the names of its operands nor on the activity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,25 @@ class SystolicPlan:
 
     def with_nonzeros(self, nonzeros: int | None) -> SystolicPlan:
         """Same plan with that many non-zero elements of the binary operand."""
-        return replace(self, nonzeros=nonzeros)
+        plan = self._sharing(replace(self, nonzeros=nonzeros))
+        if self.config.pe is not ProcessingElement.GATED_ADD and "_cost" in self.__dict__:
+            plan.__dict__["_cost"] = self._cost  # a multiplier works on zeros too
+        return plan
+
+    def renamed(self, operation: GemmOperation) -> SystolicPlan:
+        """Same plan of an operation that differs in its names and samples alone."""
+        if operation is self.operation:
+            return self
+        plan = self._sharing(replace(self, operation=operation))
+        if "_cost" in self.__dict__:
+            plan.__dict__["_cost"] = self._cost
+        return plan
+
+    def _sharing(self, other: SystolicPlan) -> SystolicPlan:
+        """Hand over what holds for both."""
+        known = self.__dict__
+        other.__dict__.update({name: known[name] for name in _SHARED if name in known})
+        return other
 
     @cached_property
     def groups(self) -> int:
@@ -104,13 +122,17 @@ class SystolicPlan:
         return products[: len(self.period)]
 
     @cached_property
+    def axes(self) -> tuple[SlotAxes, Blocking]:
+        """Where the slots lie, and how each product is cut."""
+        operation, blocking = self.operation, self.blocking
+        if blocks_columns(operation, self.dataflow, blocking):  # its blocks of slots are products of their own
+            return SlotAxes(), Blocking(column_folds=blocking.column_folds, row_folds=blocking.row_folds)
+        return SlotAxes(operation.cut_slots, operation.slot_axis, operation.refined_axis), blocking
+
+    @cached_property
     def grids(self) -> tuple[FoldGrid, ...]:
         """Fold grids of the products of one group."""
-        operation, blocking = self.operation, self.blocking
-        axes = SlotAxes(operation.cut_slots, operation.slot_axis, operation.refined_axis)
-        if blocks_columns(operation, self.dataflow, blocking):  # its blocks of slots are products of their own
-            axes = SlotAxes()
-            blocking = Blocking(column_folds=blocking.column_folds, row_folds=blocking.row_folds)
+        axes, blocking = self.axes
         cut: dict[Gemm, FoldGrid] = {}
         for gemm in self.period:
             if gemm not in cut:
@@ -145,47 +167,35 @@ class SystolicPlan:
         return (self.config.rows, self.config.columns) if self.config.full_folds else (0, 0)
 
     @cached_property
-    def _sizes(self) -> tuple[int, int]:
-        """Rows of the run table and number of chunks, counted without making either."""
-        cursor = np.zeros(2, np.int64)
-        empty = ChunkTables(np.zeros((0, folds.RUN_WORDS), np.int64), np.zeros(0, np.int64), np.zeros((0, 8), np.int64))
-        self._walk(empty, cursor, fill=False)
-        return int(cursor[RUNS]), int(cursor[CHUNKS])
-
-    @cached_property
     def tables(self) -> ChunkTables:
         """Chunk tables of all products."""
-        rows, chunks = self._sizes
-        runs = np.zeros((rows, folds.RUN_WORDS), np.int64)
-        tables = ChunkTables(runs, np.full(chunks + 1, rows), np.zeros((chunks, CHUNK_WORDS), np.int64))
-        self._walk(tables, np.zeros(2, np.int64), fill=True)
-        return tables
+        return chunk_tables(self)
 
-    def _walk(self, tables: ChunkTables, cursor: Ints, *, fill: bool) -> None:
-        triangle, nests = triangle_words(self.triangle), {}
-        for gemm, grid, _ in self.distinct:
-            outer, middle, inner = grid.pieces()
-            axes = np.array(grid.order, dtype=np.int64)
-            nests[gemm] = (outer, middle, inner, axes, grid.tiles, *self.full, triangle)
-        for index, gemm in enumerate(self.gemms):
-            chunk_nest(index, *nests[gemm], tables.runs, tables.bounds, tables.boxes, cursor, fill)
-
-    @property
+    @cached_property
     def chunk_count(self) -> int:
         """Number of chunks."""
-        return self._sizes[1]
+        return count_chunks(self)
+
+    @cached_property
+    def boxes(self) -> Ints:
+        """Chunk boxes, int64[chunks, CHUNK_WORDS]; where each product is one chunk, without a walk."""
+        if self.triangle is not None or self.chunk_count != len(self.gemms):
+            return self.tables.boxes
+        return whole_boxes(self)
+
+    @cached_property
+    def layout(self) -> Hashable | None:
+        """Names the tiles of all chunks, among plans of one operation; arrays of many shapes share one."""
+        return layout_of(self)
 
     @property
     def least_chunks(self) -> int:
         """Not above ``chunk_count``, and known without a walk through the folds: what may share a chunk counts once."""
-        found = 0
-        for _, grid, times in self.distinct:
-            rows, columns = grid.rows.groups(), grid.columns.groups()
-            if self.triangle is not None:  # every run of rows or columns is in some chunk, not every pair of them
-                found += times * max(rows, columns)
-            else:
-                found += times * rows * columns * len(np.unique(grid.stream_groups))
-        return found * self.groups
+        if self.triangle is None:
+            return self.chunk_count
+        # every run of rows or columns is in some chunk, not every pair of them
+        most = sum(times * max(grid.rows.groups(), grid.columns.groups()) for _, grid, times in self.distinct)
+        return most * self.groups
 
     @property
     def cuts(self) -> Cuts:
@@ -195,7 +205,7 @@ class SystolicPlan:
 
     def issues(self, chunk: int) -> int:
         """Issue edges of a chunk, which a slow buffer stretches."""
-        return int(self.tables.boxes[chunk, C_ISSUES])
+        return int(self.boxes[chunk, C_ISSUES])
 
     @cached_property
     def tile_map(self) -> TileMap:
@@ -209,35 +219,35 @@ class SystolicPlan:
 
     def needs(self, chunk: int) -> tuple[Tile, ...]:
         """Operand tiles of a chunk: distinct elements, halo rows included, and spilled partial sums."""
-        return self.tile_map.needs(self.tables.boxes[chunk])
+        return self.tile_map.needs(self.boxes[chunk])
 
     def leaves(self, chunk: int) -> tuple[Tile, ...]:
         """Output tile that a chunk completes, or the partial sums it spills."""
-        return self.tile_map.leaves(self.tables.boxes[chunk])
+        return self.tile_map.leaves(self.boxes[chunk])
 
     def holds(self, chunk: int) -> tuple[Tile, ...]:
         """Partial sums that are spilled and read back within a chunk; otherwise they stay in the accumulator."""
-        return self.tile_map.holds(self.tables.boxes[chunk])
+        return self.tile_map.holds(self.boxes[chunk])
 
     def output_slots(self, chunk: int) -> tuple[int, int] | None:
         """First and last slot whose results (of the chunk's channels) are complete with this chunk.
 
         None where the outputs have no slots or no slot is completed.
         """
-        return self.tile_map.output_slots(self.tables.boxes[chunk])
+        return self.tile_map.output_slots(self.boxes[chunk])
 
     def completes(self, chunk: int) -> Box | None:
         """Slots and channels that are complete with a chunk."""
         if isinstance(self.tile_map, MixingTiles):
-            return self.tile_map.completes(self.tables.boxes[chunk])
+            return self.tile_map.completes(self.boxes[chunk])
         slots = self.output_slots(chunk)
         return None if slots is None else Box((slots[0], slots[1] + 1), self.output_channels(chunk))
 
     def output_channels(self, chunk: int) -> tuple[int, int]:
         """Half-open range of output channels that a chunk computes."""
-        return self.tile_map.output_channels(self.tables.boxes[chunk])
+        return self.tile_map.output_channels(self.boxes[chunk])
 
-    @property
+    @cached_property
     def partial_outputs(self) -> int:
         """Extra partial copies of dW that an ``os`` product cut along K leaves for the vector unit."""
         if self.dataflow is not Dataflow.OS or self.operation.slot_axis is not SlotAxis.K:
@@ -250,9 +260,22 @@ class SystolicPlan:
 
     def advance(self, state: State, chunk: int, ready: int) -> tuple[int, int]:
         """Run one chunk; see :class:`simsnn.engines.base.Plan`."""
+        if self.chunk_count == 1 and not state[folds.STARTED]:
+            return self._run_whole(state, max(0, ready))
         tables = self.tables
         ends: tuple[int, int] = folds.advance_chunk(state, tables.runs, tables.bounds, chunk, ready, self.machine)
         return ends
+
+    def _run_whole(self, state: State, ready: int) -> tuple[int, int]:
+        """The only chunk, on an empty array: its closed form, later by as much as it is late."""
+        state[:] = self._closed
+        for moment in (folds.LOAD, folds.FIRST, folds.ISSUE_END, folds.STALL):
+            state[moment] += ready
+        return int(state[folds.ISSUE_END]), int(state[folds.ISSUE_END] + state[folds.TAIL])
+
+    @cached_property
+    def _closed(self) -> State:
+        return self.closed_form()
 
     def advance_all(self, ready: Ints) -> tuple[State, Ints]:
         """Run every chunk; ``ready`` int64[chunks]. Returns the state and int64[chunks, 2] issue and result ends."""
@@ -293,9 +316,18 @@ class SystolicPlan:
             stall=int(state[folds.STALL]),
         )
 
+    @cached_property
+    def cycles(self) -> CycleBreakdown:
+        """Cycles with nothing late."""
+        return self.parts(self._closed)
+
+    @cached_property
+    def _cost(self) -> EngineCost:
+        return EngineCost(self.cycles, action_counts(self))
+
     def cost(self) -> EngineCost:
         """Cycles with nothing late, and action counts."""
-        return EngineCost(self.parts(self.closed_form()), action_counts(self))
+        return self._cost
 
     def formula(self) -> str:
         """The cycle formula with its numbers in it."""
@@ -331,8 +363,8 @@ class SystolicPlan:
         if self.config.scalesim:
             return ()
         left, right, output = self.operation.left, self.operation.right, self.operation.output
-        rows = min(self.config.rows, max(int(g.rows.sizes().max()) for g in self.grids))
-        columns = min(self.config.columns, max(int(g.columns.sizes().max()) for g in self.grids))
+        rows = min(self.config.rows, max(size for g in self.grids for size, _ in g.rows.blocks))
+        columns = min(self.config.columns, max(size for g in self.grids for size, _ in g.columns.blocks))
         left_side = self.dataflow is not Dataflow.IS
         first, second = (rows, columns) if left_side else (columns, rows)
         demand = [PortDemand(left.role, first, 0, left.bits), PortDemand(right.role, second, 0, right.bits)]
@@ -355,7 +387,7 @@ class SystolicPlan:
 
     def gemm_of(self, chunk: int) -> int:
         """Index of the product that a chunk belongs to."""
-        return int(self.tables.boxes[chunk, C_GEMM])
+        return int(self.boxes[chunk, C_GEMM])
 
     def folds_of(self, index: int) -> int:
         """Number of folds of one product."""

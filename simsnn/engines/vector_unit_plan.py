@@ -15,9 +15,10 @@ cycles, parts, counts) and ``tests/property/test_vector_unit.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 
@@ -274,6 +275,10 @@ class VectorPlan:
         """This plan: a vector unit works on every element."""
         return self
 
+    def renamed(self, operation: VectorOperation) -> Self:
+        """Same plan of an operation that differs in its names and samples alone."""
+        return self if operation is self.operation else replace(self, operation=operation)
+
     def port_demand(self) -> tuple[PortDemand, ...]:
         """Elements taken and given at an issue edge, per operand, and the state in ``t_outer``."""
         done = self.operation.elements * self.operation.steps
@@ -327,12 +332,21 @@ class VectorPlan:
             drain=int(state[RESULT_END] - state[FREE]),
         )
 
-    def cost(self) -> EngineCost:
-        """Cycles with nothing to wait for, action counts, and what is approximate."""
+    @cached_property
+    def cycles(self) -> CycleBreakdown:
+        """Cycles with nothing to wait for."""
         state = self.start()
         for chunk in range(self.chunk_count):
             self.advance(state, chunk, 0)
-        return EngineCost(self.parts(state), self.actions(), approximations=self._approximations())
+        return self.parts(state)
+
+    @cached_property
+    def _cost(self) -> EngineCost:
+        return EngineCost(self.cycles, self.actions(), approximations=self._approximations())
+
+    def cost(self) -> EngineCost:
+        """Cycles with nothing to wait for, action counts, and what is approximate."""
+        return self._cost
 
     def actions(self) -> ActionCounts:
         """Arithmetic at the operation's width, one pipeline register per edge in the lane, resident state."""

@@ -8,13 +8,16 @@ and its layer are called nor on which samples it covers. Proof: ``tests/unit/tes
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
+from typing import Protocol
 
+from simsnn.costs import OperandClass
 from simsnn.engines.base import Plan
-from simsnn.mapping.blocking import Choice
-from simsnn.mapping.fusion import Fused, completed_boxes
+from simsnn.mapping.blocking import Choice, LayOut
+from simsnn.mapping.fusion import Fuse, Fused, completed_boxes
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.place import Placement
@@ -27,33 +30,36 @@ Shape = tuple[tuple[Operation, Placement], ...]
 
 @dataclass(frozen=True, slots=True)
 class KnownCut:
-    """Which of the ways to cut an operation was taken, and what it moves."""
+    """Which of the ways to cut an operation was taken, what it moves, how it reads and what slow ports make of it."""
 
+    plan: Plan
     option: int
     moves: tuple[ChunkMoves, ...]
     cycles: int
+    across: frozenset[OperandClass]
+    slowdown: int
 
 
 @dataclass(frozen=True, slots=True)
 class KnownPair:
     """How a pair is fused: the way its producer is cut, what both move, which chunk follows which."""
 
+    plan: Plan
+    follower: Plan
     option: int
     moves: tuple[tuple[ChunkMoves, ...], tuple[ChunkMoves, ...]]
     group: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Known:
-    """What was found out while one program was mapped; None where a pair is better apart."""
-
-    cuts: dict[Shape, KnownCut] = field(default_factory=dict)
-    pairs: dict[Shape, KnownPair | None] = field(default_factory=dict)
-
-
 def options_of(operation: Operation, placement: Placement, machine: Machine) -> tuple[Plan, ...]:
     """Every way to cut an operation on its engine."""
     return tuple(machine.engines[placement.engine].candidates(operation, placement.dataflow))
+
+
+def coarse_options(operation: Operation, placement: Placement, machine: Machine, most_chunks: int) -> tuple[Plan, ...]:
+    """The first of :func:`options_of` and those of at most so many chunks; empty where an engine cannot tell."""
+    coarse = getattr(machine.engines[placement.engine], "coarse", None)
+    return () if coarse is None else tuple(coarse(operation, placement.dataflow, most_chunks))
 
 
 def option(operation: Operation, placement: Placement, machine: Machine, number: int) -> Plan:
@@ -69,28 +75,73 @@ def position(plans: tuple[Plan, ...], wanted: Plan) -> int:
 
 def cut_again(known: KnownCut, operation: Operation, placement: Placement, machine: Machine) -> Choice:
     """The known cut of an operation of the same shape."""
-    return Choice(option(operation, placement, machine, known.option), known.moves, known.cycles)
+    plan = _again(known.plan, known.option, operation, placement, machine)
+    return Choice(plan, known.moves, known.cycles)
 
 
 def fused_again(
     known: KnownPair, producer: MappedOperation, consumer: MappedOperation, tensor: str, machine: Machine
 ) -> Fused:
     """The known way to fuse a pair of the same shape."""
-    plan = option(producer.operation, producer.placement, machine, known.option)
-    follow = getattr(machine.engines[consumer.placement.engine], "follow", None)
-    assert follow is not None
-    assert isinstance(consumer.operation, VectorOperation)
-    completion = completed_boxes(plan, tensor, consumer.operation)
-    assert completion is not None
-    follower = follow(consumer.operation, completion.boxes, completion.channels)
+    plan = _again(known.plan, known.option, producer.operation, producer.placement, machine)
     first, second = known.moves
+    renamed = getattr(known.follower, "renamed", None)
+    if renamed is None:
+        assert isinstance(consumer.operation, VectorOperation)
+        completion = completed_boxes(plan, tensor, consumer.operation)
+        assert completion is not None
+        follow = getattr(machine.engines[consumer.placement.engine], "follow", None)
+        assert follow is not None
+        follower = follow(consumer.operation, completion.boxes, completion.channels)
+    else:
+        follower = renamed(consumer.operation)
     return Fused(Choice(plan, first, 0), Choice(follower, second, 0), known.group)
+
+
+def _again(known: Plan, number: int, operation: Operation, placement: Placement, machine: Machine) -> Plan:
+    """The same plan of another operation: under its names, or found anew where a plan has no way to change them."""
+    renamed = getattr(known, "renamed", None)
+    plan: Plan = option(operation, placement, machine, number) if renamed is None else renamed(operation)
+    return plan
 
 
 def shape_of(*placed: tuple[Operation, Placement]) -> Shape:
     """Operations without their names: tensors are numbered as they are first met."""
     names: dict[str, str] = {}
     return tuple((_nameless(operation, names), placement) for operation, placement in placed)
+
+
+class Layouts(Protocol):
+    """Moves of operations and pairs whose plans have the same layout (``layout``: their tiles, chunk by chunk)."""
+
+    def moves(self, operation: Operation, placement: Placement) -> LayOut:
+        """Finds the moves of a plan of this operation."""
+
+    def pair(self, producer: MappedOperation, consumer: MappedOperation) -> Fuse:
+        """Finds how this pair runs."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was found out while one program was mapped; None where a pair is better apart.
+
+    Parameters
+    ----------
+    cuts, pairs : mutable mapping
+        By what ``key`` makes of an operation, or of the two of a pair.
+    key : callable
+        By default the shape; whoever keeps cuts from one machine to the next adds what else they depend on.
+    paths : mutable mapping
+        By the identity of an operation's moves (kept alive with them): its longest path alone on the machine.
+    layouts : Layouts or None
+        What chunks of equal layouts move, where that is kept as well.
+    """
+
+    cuts: MutableMapping[Hashable, KnownCut] = field(default_factory=dict)
+    pairs: MutableMapping[Hashable, KnownPair | None] = field(default_factory=dict)
+    key: Callable[..., Hashable] = shape_of
+    paths: MutableMapping[int, tuple[tuple[ChunkMoves, ...], int]] = field(default_factory=dict)
+    layouts: Layouts | None = None
 
 
 def _nameless(operation: Operation, names: dict[str, str]) -> Operation:

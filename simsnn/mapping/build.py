@@ -6,23 +6,24 @@ writer for the last writer and for every reader since.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from simsnn.config.experiment import MappingConfig
 from simsnn.engines.base import Engine, Plan
 from simsnn.engines.systolic import SystolicEngine
-from simsnn.mapping.alike import KnownCut, cut_again, options_of, position, shape_of
-from simsnn.mapping.blocking import choose
+from simsnn.mapping.alike import Known, KnownCut, coarse_options, cut_again, options_of, position
+from simsnn.mapping.blocking import Choice, choose, choose_coarse
 from simsnn.mapping.expand import reductions_of_partials, split_accumulation, split_col2im
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, Placed, reads, writes
 from simsnn.mapping.masks import with_mask_writers, with_masks
 from simsnn.mapping.pairs import fuse_pairs
-from simsnn.mapping.place import place
+from simsnn.mapping.place import Placement, place
 from simsnn.mapping.ports import across_roles, slowdown
 from simsnn.mapping.search import CutSearch, Together, anywhere
 from simsnn.mapping.tasks import load_slots, task_chunks, task_of
-from simsnn.schedule.graph import Task, TaskGraph
+from simsnn.schedule.graph import TaskGraph
 from simsnn.workload.operation import GemmOperation, Operation
 
 
@@ -61,35 +62,55 @@ def map_operations(
 
     ``together`` says which pairs may be fused.
     """
-    pairs = placed(operations, mapping, machine)
-    search = CutSearch(machine, sram_users(pairs, machine), mapping.most_chunks, together)
+    return map_placed(placed(operations, mapping, machine), mapping, machine, together, Known())
+
+
+def map_placed(
+    pairs: tuple[Placed, ...], mapping: MappingConfig, machine: Machine, together: Together, known: Known
+) -> tuple[MappedOperation, ...]:
+    """Cut and fuse placed operations; ``known`` is what was found out before, and learns what is found now."""
+    search = CutSearch(machine, sram_users(pairs, machine), mapping.most_chunks, together, known)
     mapped: list[MappedOperation] = []
     for item in pairs:
-        mapped.append(_map_one(item, search))
+        mapped.append(map_one(item, search))
         partials = getattr(mapped[-1].choice.plan, "partial_outputs", 0)
         if isinstance(item.operation, GemmOperation) and partials:
             reductions = reductions_of_partials(item.operation, partials + 1)
             pieces = replace(item.operation, output=reductions[0].reads[0])
             mapped[-1] = replace(mapped[-1], operation=pieces)
-            mapped += [_map_one(Placed(r, place(r, mapping, machine)), search) for r in reductions]
+            mapped += [map_one(Placed(r, place(r, mapping, machine)), search) for r in reductions]
     # the ways not taken are dropped: their chunk tables are most of what a large network would keep in memory
-    return tuple(replace(item, options=()) for item in fuse_pairs(tuple(mapped), search))
+    return tuple(replace(item, options=()) if item.options else item for item in fuse_pairs(tuple(mapped), search))
 
 
-def _map_one(item: Placed, search: CutSearch) -> MappedOperation:
+def map_one(item: Placed, search: CutSearch) -> MappedOperation:
+    """Cut one operation, or remember how one of its shape was cut."""
     machine, known = search.machine, search.known
     operation, placement = item.operation, item.placement
-    shape = shape_of((operation, placement))
+    shape = known.key((operation, placement))
     options: tuple[Plan, ...] = ()
     if shape in known.cuts:
-        choice = cut_again(known.cuts[shape], operation, placement, machine)
+        cut = known.cuts[shape]
+        choice = cut_again(cut, operation, placement, machine)
     else:
-        options = options_of(operation, placement, machine)
-        choice = choose(operation, options, machine, search.shares(placement.engine), search.most_chunks)
-        known.cuts[shape] = KnownCut(position(options, choice.plan), choice.moves, choice.cycles)
-    engine = machine.engines[placement.engine]
-    across = across_roles(operation, placement.dataflow, getattr(engine, "config", None))
-    return MappedOperation(operation, placement, options, choice, across, slowdown(choice.plan, machine, across))
+        options, choice = _cheapest(operation, placement, search)
+        across = across_roles(operation, placement.dataflow, getattr(machine.engines[placement.engine], "config", None))
+        slow = slowdown(choice.plan, machine, across)
+        cut = KnownCut(choice.plan, position(options, choice.plan), choice.moves, choice.cycles, across, slow)
+        known.cuts[shape] = cut
+    return MappedOperation(operation, placement, options, choice, cut.across, cut.slowdown)
+
+
+def _cheapest(operation: Operation, placement: Placement, search: CutSearch) -> tuple[tuple[Plan, ...], Choice]:
+    """The ways to cut an operation that may be taken, alone or in a pair, and the cheapest of them alone."""
+    machine, shares, layouts = search.machine, search.shares(placement.engine), search.known.layouts
+    lay_out = None if layouts is None else layouts.moves(operation, placement)
+    coarse = coarse_options(operation, placement, machine, search.most_chunks)
+    found = choose_coarse(operation, coarse, machine, shares, search.most_chunks, lay_out)
+    if found is not None:
+        return coarse, found
+    options = options_of(operation, placement, machine)
+    return options, choose(operation, options, machine, shares, search.most_chunks, lay_out)
 
 
 def sram_users(pairs: tuple[Placed, ...], machine: Machine) -> tuple[frozenset[int], ...]:
@@ -106,10 +127,20 @@ def build_graph(mapped: tuple[MappedOperation, ...], machine: Machine, *, serial
 
     A fused pair counts as one task: its consumer runs behind its producer, chunk by chunk.
     """
+    slots = load_slots(machine)
+    edges = task_edges(mapped, serial=serial)
+    tasks = tuple(
+        task_of(id_, item, task_chunks(id_, item, slots), after)
+        for id_, (item, after) in enumerate(zip(mapped, edges, strict=True))
+    )
+    engines = tuple(engine.name for engine in machine.engines)
+    return TaskGraph(tasks, engines, tuple(sram.name for sram in machine.srams), (slots,) * len(engines))
+
+
+def task_edges(mapped: tuple[MappedOperation, ...], *, serial: bool = False) -> Iterator[tuple[int, ...]]:
+    """For every operation those that it waits for, as :func:`build_graph` says."""
     last_writer: dict[str, int] = {}
     readers: dict[str, list[int]] = {}
-    slots = load_slots(machine)
-    tasks: list[Task] = []
     for id_, item in enumerate(mapped):
         after: set[int] = set()
         for operand in reads(item.operation):
@@ -123,11 +154,9 @@ def build_graph(mapped: tuple[MappedOperation, ...], machine: Machine, *, serial
             after.update(range(max(0, id_ - 3), id_))  # two of them may be a fused pair, and one its producer
         if item.fused is not None and item.consumes:
             after.discard(id_ - 1)
-        tasks.append(task_of(id_, item, task_chunks(id_, item, slots), tuple(sorted(after))))
+        yield tuple(sorted(after))
         for operand in reads(item.operation):
             readers.setdefault(operand.tensor, []).append(id_)
         for operand in writes(item.operation):
             last_writer[operand.tensor] = id_
             readers[operand.tensor] = []
-    engines = tuple(engine.name for engine in machine.engines)
-    return TaskGraph(tuple(tasks), engines, tuple(sram.name for sram in machine.srams), (slots,) * len(engines))

@@ -5,15 +5,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 
-from simsnn.mapping.alike import KnownPair, fused_again, options_of, position, shape_of
+from simsnn.engines.base import Plan
+from simsnn.mapping.alike import KnownPair, coarse_options, fused_again, options_of, position
+from simsnn.mapping.blocking import alone_at_least, busy_cycles
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.pair_path import pair_path_cycles, path_cycles
+from simsnn.mapping.place import Placement
 from simsnn.mapping.search import CutSearch
 from simsnn.mapping.tasks import load_slots, task_of
 from simsnn.schedule.graph import Chunk, Task, TaskGraph
 from simsnn.sim.critical_path import critical_path
-from simsnn.workload.operation import GemmOperation, VectorOperation
+from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
 
 
 def fuse_pairs(mapped: tuple[MappedOperation, ...], search: CutSearch) -> tuple[MappedOperation, ...]:
@@ -28,9 +32,9 @@ def fuse_pairs(mapped: tuple[MappedOperation, ...], search: CutSearch) -> tuple[
     while place < len(program):
         partner = _partner(program, numbers, place, uses)
         if partner is not None and search.together(program[place].operation, program[partner].operation):
-            fused = _best_of_shape(program[place], program[partner], search)
+            fused = best_of_shape(program[place], program[partner], search)
             if fused is not None:
-                producer, consumer = _joined(program[place], program.pop(partner), fused)
+                producer, consumer = joined(program[place], program.pop(partner), fused)
                 program[place] = producer
                 program.insert(place + 1, consumer)
                 numbers.insert(place + 1, numbers.pop(partner))
@@ -89,20 +93,27 @@ def _partner(program: list[MappedOperation], numbers: list[int], position: int, 
     return None if made & touched or used & wanted else place
 
 
-def _best_of_shape(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
+def best_of_shape(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
     """Fastest fused way of a pair, remembered from a pair of the same shape."""
     machine, known = search.machine, search.known
-    shape = shape_of((producer.operation, producer.placement), (consumer.operation, consumer.placement))
+    shape = known.key((producer.operation, producer.placement), (consumer.operation, consumer.placement))
     if shape in known.pairs:
         found, tensor = known.pairs[shape], writes(producer.operation)[0].tensor
         return None if found is None else fused_again(found, producer, consumer, tensor, machine)
-    options = producer.options or options_of(producer.operation, producer.placement, machine)
+    options = producer.options or pair_options(producer.operation, producer.placement, search)
     fused = _best(replace(producer, options=options), consumer, search)
     known.pairs[shape] = None
     if fused is not None:
         moves = (fused.producer.moves, fused.consumer.moves)
-        known.pairs[shape] = KnownPair(position(options, fused.producer.plan), moves, fused.group)
+        plan, follower = fused.producer.plan, fused.consumer.plan
+        known.pairs[shape] = KnownPair(plan, follower, position(options, plan), moves, fused.group)
     return fused
+
+
+def pair_options(operation: Operation, placement: Placement, search: CutSearch) -> tuple[Plan, ...]:
+    """Ways to cut the producer of a pair: those of so many chunks as a pair may have, as far as its engine can tell."""
+    coarse = coarse_options(operation, placement, search.machine, search.most_chunks)
+    return coarse or options_of(operation, placement, search.machine)
 
 
 def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
@@ -121,8 +132,9 @@ def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearc
         machine,
         (search.shares(producer.placement.engine), search.shares(consumer.placement.engine)),
         search.most_chunks,
+        None if search.known.layouts is None else search.known.layouts.pair(producer, consumer),
     )
-    best, fewest = None, _apart_cycles(producer, consumer, machine)
+    best, fewest = None, _apart_cycles(producer, consumer, search)
     # the most promising first, so that most of the others need no closer look
     promising = sorted(((_at_least(fused, machine), i, fused) for i, fused in enumerate(pairs)), key=lambda p: p[:2])
     for least, _, fused in promising:
@@ -137,13 +149,15 @@ def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearc
 def _at_least(fused: Fused, machine: Machine) -> int:
     """No run of the pair is faster than its longer engine, or than its transfers on one channel."""
     moves = (*fused.producer.moves, *fused.consumer.moves)
-    moved = sum(machine.dram.occupancy_cycles(t.bytes) for move in moves for t in move.loads + move.stores)
-    return max(moved, *(choice.plan.cost().cycles.total for choice in (fused.producer, fused.consumer)))
+    return max(
+        busy_cycles(moves, machine.dram), *(alone_at_least(choice.plan) for choice in (fused.producer, fused.consumer))
+    )
 
 
-def _joined(
+def joined(
     producer: MappedOperation, consumer: MappedOperation, fused: Fused
 ) -> tuple[MappedOperation, MappedOperation]:
+    """Producer and consumer as they run in a pair."""
     resident = frozenset({writes(producer.operation)[0].tensor})
     return (
         replace(producer, choice=fused.producer, fused=fused, resident=resident),
@@ -151,14 +165,29 @@ def _joined(
     )
 
 
-def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, machine: Machine) -> int:
-    chunks = tuple(tuple(Chunk(m.loads, m.stores) for m in item.choice.moves) for item in (producer, consumer))
-    return _alone(_tasks((producer, consumer), chunks, (0,)), machine)
+def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> int:
+    machine = search.machine
+    if producer.placement.engine == consumer.placement.engine:
+        chunks = tuple(tuple(Chunk(m.loads, m.stores) for m in item.choice.moves) for item in (producer, consumer))
+        return _alone(_tasks((producer, consumer), chunks, (0,)), machine)
+    moves = (*producer.choice.moves, *consumer.choice.moves)
+    known, place = search.known.paths, id(consumer.choice.moves)
+    if place not in known:  # many products lead to vector work of one shape
+        known[place] = consumer.choice.moves, _path(consumer, machine)
+    return max(_path(producer, machine) + known[place][1], busy_cycles(moves, machine.dram))
+
+
+def _path(item: MappedOperation, machine: Machine) -> int:
+    return path_cycles(item.choice.plan, item.choice.moves, item.slowdown, machine.dram, load_slots(machine))
 
 
 def _fused_cycles(producer: MappedOperation, consumer: MappedOperation, fused: Fused, machine: Machine) -> int:
-    items = _joined(producer, consumer, fused)
-    return _alone(_tasks(items, pair_chunks(fused, (0, 1), load_slots(machine)), ()), machine)
+    dram, slots = machine.dram, load_slots(machine)
+    if producer.placement.engine == consumer.placement.engine:
+        items = joined(producer, consumer, fused)
+        return _alone(_tasks(items, pair_chunks(fused, (0, 1), slots), ()), machine)
+    path = pair_path_cycles(fused, (producer.slowdown, consumer.slowdown), dram, slots)
+    return max(path, busy_cycles((*fused.producer.moves, *fused.consumer.moves), dram))
 
 
 def _tasks(

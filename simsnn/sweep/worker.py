@@ -10,19 +10,19 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from simsnn.activities import ResolvedActivity
-from simsnn.api import activity_of
+from simsnn.activities import ResolvedActivity, resolve_activity
+from simsnn.config.experiment import ExperimentConfig
 from simsnn.config.loader import Document
 from simsnn.errors import ExitCode, SimsnnError
-from simsnn.pipeline_preparation import PreparedPipeline
 from simsnn.results.sweep_table import PointStatus
-from simsnn.simulation import Prepared
 from simsnn.sweep.activity_store import SharedActivities
 from simsnn.sweep.axes import Axis
 from simsnn.sweep.composition import Composer
 from simsnn.sweep.evaluator import PointEvaluator
 from simsnn.sweep.log import Outcome
 from simsnn.sweep.points import Choice
+from simsnn.training.delayed import Delays
+from simsnn.workload.network import Network
 
 LONGEST_ERROR = 400
 ACTIVITIES = ".activity"
@@ -86,8 +86,10 @@ class PointWorker:
         seconds = time.perf_counter() - start
         return Outcome(task.id, PointStatus.OK, "", metrics, seconds, self.name)
 
-    def _activity(self, prepared: Prepared | PreparedPipeline) -> ResolvedActivity:
-        return self._activities.get(prepared.experiment, lambda: activity_of(prepared, None))
+    def _activity(
+        self, experiment: ExperimentConfig, network: Network, progress: None, delays: Delays | None
+    ) -> ResolvedActivity:
+        return self._activities.get(experiment, lambda: resolve_activity(experiment, network, progress, delays))
 
     def _stopped(self, identity: str, start: float, error: Exception, refused: bool) -> Outcome:
         status = PointStatus.REFUSED if refused else PointStatus.FAILED

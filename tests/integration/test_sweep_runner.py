@@ -149,8 +149,8 @@ def test_workers_share_one_activity(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     made: list[str] = []
     from simsnn.sweep import worker
 
-    real = worker.activity_of
-    monkeypatch.setattr(worker, "activity_of", lambda prepared, progress: made.append("x") or real(prepared, progress))
+    real = worker.resolve_activity
+    monkeypatch.setattr(worker, "resolve_activity", lambda *words: made.append("x") or real(*words))
     base = (
         "schema: simsnn/experiment/1\nname: small\n"
         "network: {preset: digits_mlp}\n"

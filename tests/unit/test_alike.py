@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from simsnn.mapping import build, search
+from simsnn.mapping import build
 from simsnn.mapping.alike import Known, shape_of
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.place import Placement
@@ -46,7 +46,7 @@ def described(items: tuple[MappedOperation, ...]) -> list[object]:
 def test_remembering_changes_nothing(mapped: tuple[MappedOperation, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = synthetic(GROUPED)
     prepared = prepare(experiment)
-    monkeypatch.setattr(search, "Known", lambda: Known(Forgetful(), Forgetful()))
+    monkeypatch.setattr(build, "Known", lambda: Known(Forgetful(), Forgetful()))
     anew = prepare(experiment)
     assert described(anew.mapped) == described(prepared.mapped) == described(mapped)
     assert anew.graph.tasks[-1].after == prepared.graph.tasks[-1].after
