@@ -29,6 +29,7 @@ figures: $(READY)
 	$(BIN)/python docs/draw_timing.py docs/figures
 	$(BIN)/python docs/draw_gantt.py docs/figures
 	$(BIN)/python docs/draw_array.py docs/figures
+	$(BIN)/python docs/write_tutorial.py
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -d build/site
