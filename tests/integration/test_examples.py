@@ -85,6 +85,21 @@ def test_pareto_draws_the_front(small: Path, tmp_path: Path) -> None:
     assert (tmp_path / "front.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
+def test_the_python_of_the_sweeps_page_runs(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a small sweep in place of the shipped one."""
+    text = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(first.replace('run_sweep("array_size"', f"run_sweep({str(small)!r}").replace('"array_size"', '"small"'), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "results/sweeps/small 4 points ran"
+    table = read_sweep(tmp_path / "results" / "sweeps" / "small").table
+    assert lines[1].endswith(f"}} {min(row.metrics.total_cycles for row in table.done if row.metrics)}")
+    compile(second, "sweeps.md", "exec")
+
+
 def test_own_engine_takes_area_and_no_time(tmp_path: Path) -> None:
     lines = run("own_engine.py", tmp_path).splitlines()
     (plain, plain_area), (spared, spared_area) = (re.findall(r"([\d.,]+) (?:cycles|mm2)", line) for line in lines)

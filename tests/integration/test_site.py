@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 import typer
 
+import simsnn
 from simsnn.config.loader import read_yaml
 from simsnn.config.sweep import FORMS, AxisConfig, SweepConfig
 from simsnn.results.sweep_table import METRICS
@@ -175,6 +176,25 @@ def test_the_sweeps_page_explains_every_key_form_metric_and_function(tmp_path: P
     path = tmp_path / "page.yaml"
     path.write_text(used.split("axes:")[0], encoding="utf-8")
     assert read_yaml(path).tree["schema"] == "simsnn/sweep/1"
+
+
+def test_the_network_and_machine_of_the_configuring_page_run(tmp_path: Path) -> None:
+    network, hardware = blocks(DOCS / "configuring.md", "yaml")
+    (tmp_path / "network.yaml").write_text(network, encoding="utf-8")
+    (tmp_path / "hardware.yaml").write_text(hardware, encoding="utf-8")
+    files = (f"network.file={tmp_path / 'network.yaml'}", f"hardware.file={tmp_path / 'hardware.yaml'}")
+    report = simsnn.simulate("quickstart", ("activity=null", "simulation.level=closed_form", *files)).report
+    assert {task.layer for task in report.tasks} == {"conv1", "pool1", "hidden", "readout"}
+    assert report.totals.total_cycles > 0
+
+
+def test_the_lines_shown_of_a_run_are_those_of_the_readme() -> None:
+    """The README's output is made again by a test of its own; the page shows lines of it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for page in ("reading.md", "configuring.md"):
+        shown = [line for block in blocks(DOCS / page, "text") for line in block.splitlines()]
+        assert shown
+        assert not [line for line in shown if line not in readme], page
 
 
 def test_make_docs_builds_as_the_test_does() -> None:
