@@ -6,6 +6,7 @@ The same Markdown then reads well in the repository and on the site. mkdocs call
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 _LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]+)?\)")
+_ITEM = re.compile(r"^([*-]|\d+\.) +")
+_FENCE = re.compile(r"^ *(```|~~~)")
+_STAR = re.compile(r"(?<=\w)\*(?=[\w(])")
+_CODE = re.compile(r"(`[^`]*`)")
 EXAMPLES = ROOT / "docs" / "examples"
 
 
@@ -33,7 +38,42 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Turn links that leave docs/ into links to what :func:`on_files` added."""
     if page.file.generated_by is not None:
         return markdown
-    return _LINK.sub(lambda match: f"]({_on_site(match[1])}{match[2] or ''})", markdown)
+    text = "\n".join(_lines(markdown.splitlines()))
+    return _LINK.sub(lambda match: f"]({_on_site(match[1])}{match[2] or ''})", text)
+
+
+def _lines(lines: list[str]) -> Iterator[str]:
+    """Lines as Python-Markdown wants them: what belongs to a list item four spaces in, products without emphasis.
+
+    In the repository two spaces do, and ``B*T*Eo`` is meant as it stands.
+    """
+    fenced = listed = loose = False
+    before = ""
+    for line in lines:
+        fence = _FENCE.match(line)
+        fenced = fenced is not bool(fence)
+        item = _ITEM.match(line)
+        if fenced or fence:
+            yield f"  {line}" if listed and line.startswith("  ") else line
+        elif line.startswith("    ") and not listed:
+            yield line
+        elif item:
+            if before and (loose or not listed):
+                yield ""
+            listed, loose = True, False
+            yield _plain(line)
+        elif listed and line.startswith("  "):
+            yield f"  {line}" if line.startswith("      ") else f"  {_plain(line)}"
+        else:
+            listed = listed and not line
+            yield _plain(line)
+        loose = loose or not line
+        before = line
+
+
+def _plain(line: str) -> str:
+    """A star between letters or digits is a product, not emphasis; code keeps its stars."""
+    return "".join(part if part.startswith("`") else _STAR.sub(r"\*", part) for part in _CODE.split(line))
 
 
 def examples_page() -> str:

@@ -107,6 +107,15 @@ def test_every_link_and_picture_of_the_built_site_leads_somewhere(site: Path, pa
     assert checked > 1000
 
 
+def test_formulas_and_lists_come_out_as_in_the_repository(site: Path) -> None:
+    """What the site's Markdown reads otherwise: code in list items, and products written with stars."""
+    machines = (site / "machines.html").read_text(encoding="utf-8")
+    assert re.search(r"<code>L = max\(Lmin, L' \+ r', ready of the tile\)\na = max\(", machines)
+    assert "B*T*Eo" in machines
+    assert "<em>T</em>" not in machines
+    assert re.search(r"<li>\s*<p><code>drain: overlapped</code>", machines)
+
+
 def commands() -> Iterator[tuple[str, str]]:
     """Page and command line of every call of the tool in the pages' blocks."""
     for page in PAGES:
