@@ -78,7 +78,10 @@ def _plain(line: str) -> str:
 
 def examples_page() -> str:
     """Every script of docs/examples with its text."""
-    parts = ["# Example scripts\n\nEach runs as it stands; a test runs it on every change.\n"]
+    parts = [
+        "---\nsearch: {boost: 0.3}\n---\n",
+        "# Example scripts\n\nEach runs as it stands; a test runs it on every change.\n",
+    ]
     for path in sorted(EXAMPLES.glob("*.py")):
         text = path.read_text(encoding="utf-8")
         title = text.split('"""')[1].split(".")[0].strip()
