@@ -7,8 +7,8 @@ import sys
 import simsnn
 from simsnn.results.sweep_store import StoredSweep
 
-NO_TRAINING = ("activity=null",)
-"""A dense array's cycles do not depend on spikes; without activity only the accuracy stays empty."""
+NO_TRAINING = ("activity=null", "optimizer={kind: adam, learning_rate: 0.01}")
+"""Cycles of a dense array do not depend on spikes. The update rule, which training would bring, is named instead."""
 
 
 def show(stored: StoredSweep) -> None:

@@ -15,7 +15,7 @@ import simsnn
 from simsnn.results.sweep_store import read_sweep
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-CHEAP = ("activity=null", "simulation.level=critical_path")
+CHEAP = ("activity=null", "optimizer={kind: adam, learning_rate: 0.01}", "simulation.level=critical_path")
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
@@ -78,6 +78,18 @@ def test_what_it_prints_is_what_a_run_says(notebook: Any) -> None:
     assert re.match(rf"dram0 +{dram / 1e6:.1f} uJ", energy)
     cycles = [int(found.replace(",", "")) for found in re.findall(r"([\d,]+) cycles", arrays)]
     assert cycles[0] > report.totals.total_cycles > cycles[1]  # half the rows, twice the rows
+
+
+def test_a_dense_machine_runs_the_same_without_training() -> None:
+    """What the tutorial and the questions say of `activity=null`."""
+    trained = simsnn.simulate("quickstart", ("simulation.level=closed_form",)).report
+    without = simsnn.simulate("quickstart", (*CHEAP[:2], "simulation.level=closed_form")).report
+    assert trained.activity.accuracy is not None
+    assert without.activity.accuracy is None
+    assert without.tasks == trained.tasks
+    assert without.totals.model_copy(update={"steps_per_epoch": None}) == trained.totals.model_copy(
+        update={"steps_per_epoch": None}
+    )
 
 
 def test_its_sweep_is_stored_and_the_front_is_told(notebook: Any, folder: Path) -> None:
