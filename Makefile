@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test test-torch lint type bench validate figures clean
+.PHONY: run test test-torch lint type bench validate figures docs clean
 
 run: $(READY)
 	$(BIN)/simsnn run configs/experiments/quickstart.yaml
@@ -32,6 +32,11 @@ validate: $(READY)
 figures: $(READY)
 	$(BIN)/python docs/draw_timing.py docs/figures
 	$(BIN)/python docs/draw_gantt.py docs/figures
+	$(BIN)/python docs/draw_array.py docs/figures
+	$(BIN)/python docs/write_tutorial.py
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -d build/site
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -37,7 +37,7 @@ def sweep(
         bool, typer.Option("--dry-run", help="Say how many points and how long; store nothing.")
     ] = False,
     point: Annotated[
-        int | None, typer.Option(metavar="N", help="Run this point alone, as a run folder in results/runs.")
+        int | None, typer.Option(metavar="N", help="Run this point alone, as a run folder in results/runs or -o.")
     ] = None,
     figures: Annotated[bool, typer.Option(help="Draw the figures at the end.")] = True,
     quiet: Quiet = False,
@@ -57,7 +57,7 @@ def sweep(
         from simsnn.results.store import RUNS
         from simsnn.results.write import write_run
 
-        typer.echo(str(write_run(body.run_point(plan, point), RUNS)))
+        typer.echo(str(write_run(body.run_point(plan, point), output or RUNS)))
         return
     if not (quiet or json_):
         sys.stderr.write(body.describe(plan) + "\n")
@@ -100,7 +100,7 @@ def query(
     root: Sweeps = Path("results/sweeps"),
 ) -> None:
     """Show the points of a stored sweep that meet a condition."""
-    from simsnn.commands.query import print_answer, query_sweep, write_answer
+    from simsnn.commands.query import names, print_answer, query_sweep, write_answer
 
     answer = query_sweep(name, root, condition, sort, descending, columns, limit)
     if output is not None:
@@ -109,4 +109,4 @@ def query(
     elif json_:
         sys.stdout.write(json.dumps(answer.records(), indent=1) + "\n")
     else:
-        print_answer(answer, console())
+        print_answer(answer, console(), (*names(sort), *names(columns)))

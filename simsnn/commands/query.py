@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FORMATS = (".csv", ".parquet")
+WIDEST = 10_000
+NOT_SHOWN = ("time_ns", "samples_per_s", "energy_per_sample_pj", "peak_live_bytes", "dram_bytes")
+"""Metrics that a table for the eye leaves out unless they are asked for; files and JSON have them."""
 
 
 def query_sweep(
@@ -28,23 +32,26 @@ def query_sweep(
 ) -> Answer:
     """Ask a stored sweep; ``sort`` and ``columns`` are names between commas."""
     table = find_sweep(name, root).table
-    return ask(table, condition, _names(sort), descending, _names(columns), limit)
+    return ask(table, condition, names(sort), descending, names(columns), limit)
 
 
-def _names(text: str | None) -> tuple[str, ...]:
+def names(text: str | None) -> tuple[str, ...]:
+    """Names between commas."""
     return () if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def print_answer(answer: Answer, console: Console) -> None:
-    """The answer as a table."""
+def print_answer(answer: Answer, console: Console, asked: Sequence[str] = ()) -> None:
+    """The answer as a table; ``asked``: what a user sorts by or wants to see."""
     from rich.table import Table
 
-    from simsnn.results.terminal import widen
-
-    widen(console)
-    table = Table(*answer.columns, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    shown = [i for i, name in enumerate(answer.columns) if name in asked or name not in NOT_SHOWN]
+    for index in shown:
+        table.add_column(answer.columns[index], no_wrap=True)
     for row in answer.rows:
-        table.add_row(*map(cell, row))
+        table.add_row(*(cell(row[index]) for index in shown))
+    if not console.is_terminal:  # a file has room for every column; a terminal cuts what does not fit
+        console.width = WIDEST
     console.print(table if answer.rows else "no point meets this", highlight=False)
 
 

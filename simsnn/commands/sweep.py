@@ -33,7 +33,7 @@ def describe(plan: SweepPlan) -> str:
     size = f"{len(plan.points):,} points" if plan.points else f"up to {getattr(sampling, 'points', 0):,} designs"
     kind = "" if sampling.kind == "grid" else f", {sampling.kind}"
     where = f" where {plan.config.where}" if plan.config.where else ""
-    level = plan.first.experiment.simulation.level
+    level = plan.first.simulation.level
     return f"{plan.config.name}: {size}{kind}: {axes}{where}; level {level}"
 
 
@@ -69,7 +69,7 @@ def run_point(plan: SweepPlan, number: int) -> Result:
     if not 0 <= number < len(plan.points):
         allowed = (f"0 to {len(plan.points) - 1}",) if plan.points else ("a grid or random sampling",)
         raise ConfigError(f"no point {number} in this sweep", value=number, allowed=allowed)
-    return api.simulate(Composer(plan.base, plan.axes).compose(plan.points[number].choice).experiment)
+    return api.simulate(Composer(plan.base, plan.axes).compose(plan.points[number].choice))
 
 
 def duration(seconds: float) -> str:
@@ -202,4 +202,6 @@ def cell(value: Scalar) -> str:
     """A value for the eye; the files hold it exactly."""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None else str(value)

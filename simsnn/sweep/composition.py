@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,22 +27,6 @@ KEPT_SECTIONS = 512
 _NAMED_BY_FILE = (*PRESET_FOLDERS, "activity")
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One top-level part of an experiment: as canonical JSON, and validated (None: it is not valid)."""
-
-    text: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """The experiment of one point, and the canonical JSON of what it was composed of."""
-
-    experiment: ExperimentConfig
-    text: str
-
-
 class Composer:
     """Composes points; remembers the sections it has validated.
 
@@ -58,12 +41,38 @@ class Composer:
     def __init__(self, base: Document, axes: tuple[Axis, ...]) -> None:
         self.base = base
         self.axes = axes
-        self._known: OrderedDict[str, Section] = OrderedDict()
+        self._known: OrderedDict[str, Any] = OrderedDict()
+        self._texts: dict[str, str] = {}
         self._files: dict[str, Document] = {}
         self._fields = {field.alias or name: (name, field) for name, field in ExperimentConfig.model_fields.items()}
         self._checks: dict[str, TypeAdapter[Any]] = {}
 
-    def compose(self, choice: Choice) -> Composed:
+    def tree(self, choice: Choice) -> dict[str, Any]:
+        """Plain tree of a choice; shares with the base what did not change.
+
+        Raises
+        ------
+        ConfigError
+            If a path leads nowhere, or a file is not there.
+        """
+        tree = dict(self.base.tree)
+        for assignment, where in self._moved(choice):
+            loaded = self._loaded(assignment, where)
+            assign(tree, assignment if loaded is None else Assignment(assignment.path, loaded.tree), where)
+        return tree
+
+    def text(self, tree: dict[str, Any]) -> str:
+        """Canonical JSON of a tree; sections of the base are written once."""
+        return "{" + ",".join(f"{json.dumps(key)}:{self._text(key, tree[key])}" for key in sorted(tree)) + "}"
+
+    def _text(self, key: str, part: Any) -> str:
+        if part is not self.base.tree.get(key):
+            return canonical(part)
+        if key not in self._texts:
+            self._texts[key] = canonical(part)
+        return self._texts[key]
+
+    def compose(self, choice: Choice) -> ExperimentConfig:
         """Experiment of a choice.
 
         Raises
@@ -71,29 +80,21 @@ class Composer:
         ConfigError
             With the place in the sweep file if a value of an axis is wrong, else in the base.
         """
-        tree = dict(self.base.tree)
-        for assignment, where in self._moved(choice):
-            loaded = self._loaded(assignment, where)
-            assign(tree, assignment if loaded is None else Assignment(assignment.path, loaded.tree), where)
-        sections: dict[str, Section] = {}
-        for key, part in tree.items():
+        values: dict[str, Any] = {}
+        for key, part in self.tree(choice).items():
             if key not in self._fields:
                 return self._whole(choice)
-            sections[key] = self._section(key, part)
-            if sections[key].value is None and part is not None:
+            name, _ = self._fields[key]
+            values[name] = self._section(key, part)
+            if values[name] is None and part is not None:
                 return self._whole(choice)
-        if any(field.is_required() and key not in sections for key, (_, field) in self._fields.items()):
+        if any(field.is_required() and name not in values for name, field in self._fields.values()):
             return self._whole(choice)
-        values = {self._fields[key][0]: section.value for key, section in sections.items()}
-        return Composed(ExperimentConfig.model_construct(**values), _joined(sections))
+        return ExperimentConfig.model_construct(**values)
 
-    def _whole(self, choice: Choice) -> Composed:
+    def _whole(self, choice: Choice) -> ExperimentConfig:
         """The plain way, which also says what is wrong."""
-        document = self.document(choice)
-        experiment = build(ExperimentConfig, document)
-        return Composed(
-            experiment, _joined({key: Section(canonical(part), None) for key, part in document.tree.items()})
-        )
+        return build(ExperimentConfig, self.document(choice))
 
     def document(self, choice: Choice) -> Document:
         """The composed document of a choice, with the place of every value; the base stays as it is."""
@@ -129,13 +130,14 @@ class Composer:
             self._files[known] = Document(composed.tree[path[0]], places)
         return self._files[known]
 
-    def _section(self, key: str, part: Any) -> Section:
-        text = canonical(part)
+    def _section(self, key: str, part: Any) -> Any:
+        """A section, validated; None where it is not valid."""
+        text = self._text(key, part)
         known = f"{key}:{text}"
         if known in self._known:
             self._known.move_to_end(known)
             return self._known[known]
-        section = self._known[known] = Section(text, self._validated(key, text))
+        section = self._known[known] = self._validated(key, text)
         if len(self._known) > KEPT_SECTIONS:
             self._known.popitem(last=False)
         return section
@@ -227,7 +229,3 @@ def _nothing(path: tuple[Step, ...], where: Where, step: Step, allowed: tuple[st
 def canonical(part: Any) -> str:
     """Sorted, compact JSON of a plain tree."""
     return json.dumps(part, sort_keys=True, separators=(",", ":"))
-
-
-def _joined(sections: dict[str, Section]) -> str:
-    return "{" + ",".join(f"{json.dumps(key)}:{sections[key].text}" for key in sorted(sections)) + "}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from simsnn.results.report import SCHEMA
-from simsnn.sweep.composition import Composed
 
 
 def versions() -> dict[str, str]:
@@ -41,12 +41,19 @@ class PointIds:
         self._versions = json.dumps(versions, sort_keys=True)
         self._contents: dict[str, str] = {}
 
-    def of(self, composed: Composed) -> str:
-        """First 16 hex digits of the hash."""
-        text = composed.text
-        activity = composed.experiment.activity
-        if activity is not None and activity.kind == "file":
-            text = text.replace(json.dumps(activity.file), json.dumps(self._content(activity.file)), 1)
+    def of(self, tree: Mapping[str, Any], text: str) -> str:
+        """First 16 hex digits of the hash.
+
+        Parameters
+        ----------
+        tree : mapping
+            The composed experiment, plain.
+        text : str
+            Its canonical JSON.
+        """
+        activity = tree.get("activity")
+        if isinstance(activity, dict) and activity.get("kind") == "file" and isinstance(activity.get("file"), str):
+            text = text.replace(json.dumps(activity["file"]), json.dumps(self._content(activity["file"])), 1)
         return hashlib.sha256(f"{text}\n{self._versions}".encode()).hexdigest()[:16]
 
     def _content(self, name: str) -> str:

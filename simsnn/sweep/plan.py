@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from simsnn.config.experiment import ExperimentConfig
 from simsnn.config.loader import Document, compose, override, preset_folder, preset_names, read_yaml
 from simsnn.config.resolve import build, content_hash, load_document
 from simsnn.config.sweep import Objective, SweepConfig
 from simsnn.errors import ConfigError, SimsnnError, Where, nearest
 from simsnn.results.sweep_table import METRICS, ObjectiveInfo, SweepInfo
 from simsnn.sweep.axes import Axis, assignment_of, axes_of, steps_of
-from simsnn.sweep.composition import Composed, Composer, canonical, set_value
+from simsnn.sweep.composition import Composer, canonical, set_value
 from simsnn.sweep.identity import versions
 from simsnn.sweep.points import Space, SweepPoint, nothing_allowed, points_of, space_of
 
@@ -34,7 +34,7 @@ class SweepPlan:
         Axes and condition.
     points : tuple of SweepPoint
         What is run; empty where a search finds its points.
-    first : Composed
+    first : ExperimentConfig
         The experiment of the first point.
     versions : dict
         Versions of the models.
@@ -44,7 +44,7 @@ class SweepPlan:
     base: Document
     space: Space
     points: tuple[SweepPoint, ...]
-    first: Composed
+    first: ExperimentConfig
     versions: dict[str, str]
 
     @property
@@ -59,7 +59,7 @@ class SweepPlan:
 
     def info(self, points: int) -> SweepInfo:
         """What the stored sweep says of itself; ``points``: how many there are."""
-        experiment = self.first.experiment
+        experiment = self.first
         return SweepInfo(
             name=self.config.name,
             base=experiment.name,
@@ -159,7 +159,7 @@ def _check_free(path: str, axes: tuple[Axis, ...], where: Where) -> None:
             raise ConfigError(message, where=where, value=path, remedy="leave it out, or take the axis out")
 
 
-def _first(composer: Composer, choice: tuple[int, ...], axes: tuple[Axis, ...]) -> Composed:
+def _first(composer: Composer, choice: tuple[int, ...], axes: tuple[Axis, ...]) -> ExperimentConfig:
     """The first point, which also shows whether the paths of the axes exist.
 
     A value that the models refuse makes a refused point, and the base stands for the sweep; a key that they do not
@@ -170,7 +170,7 @@ def _first(composer: Composer, choice: tuple[int, ...], axes: tuple[Axis, ...]) 
     except ConfigError as error:
         if error.message.startswith(("unknown key", "there is nothing", "missing key")) or not _by_axis(error, axes):
             raise
-    return Composed(*_plain(composer.base))
+    return build(ExperimentConfig, composer.base)
 
 
 def _by_axis(error: ConfigError, axes: tuple[Axis, ...]) -> bool:
@@ -181,9 +181,3 @@ def _by_axis(error: ConfigError, axes: tuple[Axis, ...]) -> bool:
         for axis in axes
         for path in axis.paths
     )
-
-
-def _plain(base: Document) -> tuple[Any, str]:
-    from simsnn.config.experiment import ExperimentConfig
-
-    return build(ExperimentConfig, base), canonical(base.tree)

@@ -262,9 +262,10 @@ class _Run:
                 yield Task(identity, choice)
 
     def _identity(self, choice: Choice) -> tuple[str, Outcome | None]:
-        """Id of a choice, with its outcome where not even its experiment can be composed."""
+        """Id of a choice, with its outcome where not even its document can be composed."""
         try:
-            return self._identify.of(self._composer.compose(choice)), None
+            tree = self._composer.tree(choice)
+            return self._identify.of(tree, self._composer.text(tree)), None
         except SimsnnError as error:
             labels = json.dumps([self.plan.info(0).base_sha256, *self.plan.space.labels(choice)])
             identity = content_hash(labels)[:16]

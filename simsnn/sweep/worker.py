@@ -77,7 +77,7 @@ class PointWorker:
         """Evaluate one task; never raises but for an interrupt."""
         start = time.perf_counter()
         try:
-            experiment = self._composer.compose(task.choice).experiment
+            experiment = self._composer.compose(task.choice)
             metrics = self._evaluator.evaluate(experiment, self._activity)
         except SimsnnError as error:
             return self._stopped(task.id, start, error, error.exit_code is ExitCode.BAD_INPUT)

@@ -28,7 +28,7 @@ def test_a_sweep_says_what_it_does_and_what_came_out(tmp_path: Path, capsys: Cap
     assert sweep() == 0
     out, err = capsys.readouterr()
     assert "small: 6 points: rows (3) x columns (2) where rows < 64; level closed_form" in err
-    assert "0 of 6 points are stored; 3 refused, 3 to run" in err
+    assert "0 of 6 points are stored; 6 to run" in err
     assert "with 1 worker" in err
     assert "small: 3 ok, 0 failed, 3 refused of 6 points" in out
     assert "Pareto front, min total_cycles and min total_energy_pj:" in out

@@ -79,7 +79,7 @@ def test_files_are_an_axis_relative_to_the_sweep(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"layers: [{{name: g0, kind: gemm, m: {size}, k: 3, n: 3}}]\n")
     plan = plan_of(tmp_path, "axes:\n  - {name: network, path: network, files: [a.yaml, b.yaml]}\n")
     assert plan.axes[0].labels == ("a.yaml", "b.yaml")
-    assert plan.first.experiment.network.layers[0].m == 8
+    assert plan.first.network.layers[0].m == 8
 
 
 def test_an_axis_of_seeds_is_known_as_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from simsnn.config.resolve import build, canonical, load_document
 from simsnn.errors import ConfigError
 from simsnn.sweep.composition import Composer
 from simsnn.sweep.identity import PointIds, versions
-from simsnn.sweep.plan import load_plan
+from simsnn.sweep.plan import SweepPlan, load_plan
+from simsnn.sweep.points import Choice
 from tests.sweep_files import AXES, BASE, plan_of, sweep_file
 
 WIDE = """\
@@ -38,8 +40,8 @@ def test_a_point_is_the_experiment_of_its_whole_document(tmp_path: Path) -> None
     for point in plan.points:
         found = composer.compose(point.choice)
         whole = build(ExperimentConfig, Composer(plan.base, plan.axes).document(point.choice))
-        assert found.experiment == whole
-        assert canonical(found.experiment) == canonical(whole)
+        assert found == whole
+        assert canonical(found) == canonical(whole)
 
 
 def test_a_point_is_the_experiment_that_set_gives(tmp_path: Path) -> None:
@@ -48,7 +50,7 @@ def test_a_point_is_the_experiment_that_set_gives(tmp_path: Path) -> None:
         rows, columns = plan.space.labels(point.choice)
         sets = (f"hardware.arrays.0.rows={rows}", f"hardware.arrays.0.columns={columns}")
         expected = build(ExperimentConfig, load_document(tmp_path / "base.yaml", sets))
-        assert Composer(plan.base, plan.axes).compose(point.choice).experiment == expected
+        assert Composer(plan.base, plan.axes).compose(point.choice) == expected
 
 
 def test_the_base_stays_as_it_is(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_a_value_inside_a_section_that_another_axis_replaces_comes_after_it(tmp_
     )
     sweep_file(tmp_path, axes)
     (tmp_path / "n.yaml").write_text("layers: [{name: g0, kind: gemm, m: 5, k: 3, n: 2}]\n")
-    layer = plan_of(tmp_path, axes).first.experiment.network.layers[0]
+    layer = plan_of(tmp_path, axes).first.network.layers[0]
     assert (layer.m, layer.k, layer.n) == (5, 7, 2)
 
 
@@ -86,29 +88,42 @@ def test_file_names_are_found_from_the_file_that_says_them(tmp_path: Path, monke
     for name in "ab":
         Path(f"traces/{name}.npz").write_bytes(name.encode())
     plan = load_plan("here/sweep.yaml", ("hardware.preset=ws32",))
-    assert Path(plan.first.experiment.activity.file).samefile("traces/a.npz")  # type: ignore[union-attr]
+    assert Path(plan.first.activity.file).samefile("traces/a.npz")  # type: ignore[union-attr]
     axes = AXES + "  - {name: trace, path: activity, files: [../traces/a.npz, ../traces/b.npz]}\n"
     plan = load_plan(sweep_file(Path("here"), axes))
     assert plan.axes[2].labels == ("../traces/a.npz", "../traces/b.npz")
-    found = Composer(plan.base, plan.axes).compose((0, 0, 1)).experiment.activity
+    found = Composer(plan.base, plan.axes).compose((0, 0, 1)).activity
     assert Path(found.file).samefile("traces/b.npz")  # type: ignore[union-attr]
+
+
+def id_of(plan: SweepPlan, choice: Choice, newer: dict[str, str] | None = None) -> str:
+    composer = Composer(plan.base, plan.axes)
+    tree = composer.tree(choice)
+    return PointIds(versions() | (newer or {})).of(tree, composer.text(tree))
+
+
+def all_of(plan: SweepPlan) -> list[str]:
+    return [id_of(plan, point.choice) for point in plan.points]
+
+
+def test_the_text_of_a_point_is_the_canonical_json_of_its_tree(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, WIDE)
+    composer = Composer(plan.base, plan.axes)
+    for point in plan.points:
+        tree = composer.tree(point.choice)
+        assert composer.text(tree) == json.dumps(tree, sort_keys=True, separators=(",", ":"))
+        assert tree == composer.document(point.choice).tree
 
 
 def test_ids_follow_the_content(tmp_path: Path) -> None:
     plan = plan_of(tmp_path / "one")
     elsewhere = plan_of(tmp_path / "two")
-    ids = PointIds(versions())
-
-    def all_of(found: object) -> list[str]:
-        composer = Composer(found.base, found.axes)  # type: ignore[attr-defined]
-        return [ids.of(composer.compose(point.choice)) for point in found.points]  # type: ignore[attr-defined]
-
     assert len(set(all_of(plan))) == len(plan.points)
     assert all_of(plan) == all_of(elsewhere)
     changed = plan_of(tmp_path / "three", base=BASE.replace("k: 65", "k: 66"))
     assert not set(all_of(plan)) & set(all_of(changed))
-    newer = PointIds(versions() | {"engine.systolic": "999"})
-    assert newer.of(plan.first) != ids.of(plan.first)
+    first = plan.points[0].choice
+    assert id_of(plan, first, {"engine.systolic": "999"}) != id_of(plan, first)
 
 
 def test_the_content_of_a_trace_counts_and_not_its_place(tmp_path: Path) -> None:
@@ -118,5 +133,5 @@ def test_the_content_of_a_trace_counts_and_not_its_place(tmp_path: Path) -> None
         folder = tmp_path / name
         folder.mkdir()
         (folder / "trace.npz").write_bytes(content)
-        found.append(PointIds(versions()).of(plan_of(folder, base=base).first))
+        found.append(id_of(plan_of(folder, base=base), (0, 0)))
     assert found[0] == found[1] != found[2]

@@ -14,12 +14,12 @@ from tests.sweep_files import AXES, BASE, HEAD, plan_of, sweep_file
 def test_the_shipped_sweep_loads_by_name() -> None:
     plan = load_plan("array_size")
     assert len(plan.points) == 28
-    assert plan.first.experiment.simulation.level == "critical_path"
+    assert plan.first.simulation.level == "critical_path"
 
 
 def test_set_and_overrides_act_on_the_base(tmp_path: Path) -> None:
     path = sweep_file(tmp_path, more="set: {network.layers.0.k: 9, hardware.srams.0.size: 1 MiB}\n")
-    experiment = load_plan(path, ("network.layers.0.m=5",)).first.experiment
+    experiment = load_plan(path, ("network.layers.0.m=5",)).first
     assert (experiment.network.layers[0].k, experiment.network.layers[0].m) == (9, 5)
     assert experiment.hardware.srams[0].size == 2**20
 
@@ -89,7 +89,7 @@ def test_a_first_value_that_is_refused_does_not_stop_the_sweep(tmp_path: Path) -
 def test_a_shipped_base_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(HEAD.replace("base.yaml", "quickstart") + AXES)
-    assert load_plan(path).first.experiment.name == "quickstart"
+    assert load_plan(path).first.name == "quickstart"
     path.write_text(HEAD.replace("base.yaml", "quickstar") + AXES)
     with pytest.raises(ConfigError) as caught:
         load_plan(path)

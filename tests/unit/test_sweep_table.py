@@ -22,7 +22,7 @@ def stored(folder: Path, name: str = "small") -> Path:
 
 def test_metrics_are_the_totals_of_the_report(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
-    report = api.simulate(plan.first.experiment).report
+    report = api.simulate(plan.first).report
     found = PointMetrics.of(report)
     for name in METRICS:
         if name != "accuracy":
