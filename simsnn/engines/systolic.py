@@ -163,8 +163,9 @@ class SystolicEngine:
         live = whole.dataflow is Dataflow.IS and self.config.fold_order is FoldOrder.N_INNER
         if whole.operation.mixing is not None or live:
             return ()
-        found = [whole]
-        cuts = {whole.cuts} if most_chunks > 1 else set()
+        if most_chunks == 1:  # whatever else is cut off makes a chunk of its own
+            return (whole,)
+        found, cuts = [whole], {whole.cuts}
         for blocking in dict.fromkeys(blockings(whole)):
             if blocking == whole.blocking:
                 continue

@@ -17,6 +17,7 @@ register-level reference).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +25,12 @@ import numpy as np
 from simsnn.costs import Action, ActionCounts, ActionKey, OperandClass
 from simsnn.engines.base import BufferAccess, Dataflow
 from simsnn.engines.mixing_counts import fold_sums, operand_reads
-from simsnn.engines.systolic_blocking import Axis, Ints
+from simsnn.engines.systolic_blocking import Axis, Cut, Ints
 from simsnn.engines.systolic_config import Buffering, Feeder, PartialSums, ProcessingElement, WeightLoad
 from simsnn.engines.systolic_grid import FoldGrid
 from simsnn.workload.feeder import fold_reads
-from simsnn.workload.operation import Gemm
+from simsnn.workload.lowering import BLowering, lowered
+from simsnn.workload.operation import ConvGeometry, Gemm, Pass
 
 if TYPE_CHECKING:
     from simsnn.engines.systolic_plan import SystolicPlan
@@ -217,14 +219,35 @@ def _left_elements(plan: SystolicPlan, gemm: Gemm, grid: FoldGrid, index: int) -
     """Reads of the left operand in one sweep over the folds that touch it."""
     if plan.products is None or plan.config.im2col is Feeder.EXPLICIT:
         return gemm.m * gemm.k
-    m_axis, k_axis = _left_axes(plan.dataflow)
-    m_ranges, k_ranges = (np.ascontiguousarray(grid.cut(axis).pieces()[:, :2]) for axis in (m_axis, k_axis))
-    product = plan.products[index]
+    m_cut, k_cut = (grid.cut(axis) for axis in _left_axes(plan.dataflow))
+    operation, lowering = plan.operation, plan.config.b_lowering
+    assert operation.geometry is not None
+    where = (operation.geometry, operation.pass_, lowering, operation.slots, index)
+    return _line_buffer_reads(*where, (m_cut.bounds.tobytes(), m_cut.piece), (k_cut.bounds.tobytes(), k_cut.piece))
+
+
+@lru_cache(maxsize=2**13)
+def _line_buffer_reads(
+    geometry: ConvGeometry,
+    pass_: Pass,
+    lowering: BLowering,
+    slots: int,
+    index: int,
+    m_cut: tuple[bytes, int],
+    k_cut: tuple[bytes, int],
+) -> int:
+    """Reads of a product whose axes are cut so (bounds, pieces); arrays of many shapes cut one of them alike."""
+    m_ranges, k_ranges = (_ranges(*cut) for cut in (m_cut, k_cut))
+    product = lowered(geometry, pass_, lowering, slots)[index]
     if product.transposed:
         m_ranges, times = _alike(m_ranges, product.gather.channels)
         return int(fold_reads(product, Feeder.LINE_BUFFER, k_ranges, m_ranges).sum(axis=0) @ times)
     k_ranges, times = _alike(k_ranges, product.gather.channels)
     return int(fold_reads(product, Feeder.LINE_BUFFER, k_ranges, m_ranges).sum(axis=1) @ times)
+
+
+def _ranges(bounds: bytes, piece: int) -> Ints:
+    return np.ascontiguousarray(Cut(np.frombuffer(bounds, np.int64), piece).pieces()[:, :2])
 
 
 def _alike(columns: Ints, channels: int) -> tuple[Ints, Ints]:

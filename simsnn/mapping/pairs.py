@@ -11,6 +11,7 @@ from simsnn.mapping.blocking import alone_at_least
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
+from simsnn.mapping.pair_path import busy_cycles, pair_path_cycles, path_cycles
 from simsnn.mapping.place import Placement
 from simsnn.mapping.search import CutSearch
 from simsnn.mapping.tasks import load_slots, task_of
@@ -162,13 +163,24 @@ def _joined(
 
 
 def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, machine: Machine) -> int:
-    chunks = tuple(tuple(Chunk(m.loads, m.stores) for m in item.choice.moves) for item in (producer, consumer))
-    return _alone(_tasks((producer, consumer), chunks, (0,)), machine)
+    if producer.placement.engine == consumer.placement.engine:
+        chunks = tuple(tuple(Chunk(m.loads, m.stores) for m in item.choice.moves) for item in (producer, consumer))
+        return _alone(_tasks((producer, consumer), chunks, (0,)), machine)
+    dram, slots = machine.dram, load_slots(machine)
+    moves = (*producer.choice.moves, *consumer.choice.moves)
+    path = sum(
+        path_cycles(item.choice.plan, item.choice.moves, item.slowdown, dram, slots) for item in (producer, consumer)
+    )
+    return max(path, busy_cycles(moves, dram))
 
 
 def _fused_cycles(producer: MappedOperation, consumer: MappedOperation, fused: Fused, machine: Machine) -> int:
-    items = _joined(producer, consumer, fused)
-    return _alone(_tasks(items, pair_chunks(fused, (0, 1), load_slots(machine)), ()), machine)
+    dram, slots = machine.dram, load_slots(machine)
+    if producer.placement.engine == consumer.placement.engine:
+        items = _joined(producer, consumer, fused)
+        return _alone(_tasks(items, pair_chunks(fused, (0, 1), slots), ()), machine)
+    path = pair_path_cycles(fused, (producer.slowdown, consumer.slowdown), dram, slots)
+    return max(path, busy_cycles((*fused.producer.moves, *fused.consumer.moves), dram))
 
 
 def _tasks(

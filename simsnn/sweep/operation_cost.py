@@ -132,7 +132,8 @@ class OperationCosts:
             kept = activity
         found = self._known.get(key)
         if found is None:
-            found = kept, _cost(with_activity(item, activity), machine, prices)
+            bound = item if is_dense(item.choice.plan) else with_activity(item, activity)
+            found = kept, _cost(bound, machine, prices)
             self._known[key] = found
         return found[1]
 
