@@ -11,6 +11,7 @@ values, cycles, parts and counts), ``tests/analytic/test_systolic_plan.py`` (chu
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -232,6 +233,17 @@ class SystolicPlan:
             found[number, [C_ROW_HI, C_COLUMN_HI, C_STREAM_HI]] = sizes
             found[number, C_ISSUES] = grid.rows.count() * grid.columns.count() * sizes[2]
         return found
+
+    @cached_property
+    def layout(self) -> Hashable | None:
+        """Names the tiles of all chunks, among plans of one operation; arrays of many shapes share one."""
+        if self.operation.mixing is not None or self.products is None:
+            return None
+        spill = self.config.psum == "spill" and not self.config.scalesim and self.dataflow is not Dataflow.OS
+        base = (self.config.b_lowering, self.gemms, (self.config.rows, self.config.acc_width) if spill else ())
+        if self.chunk_count == len(self.gemms):
+            return base
+        return (*base, self.dataflow, self.boxes.tobytes())
 
     @property
     def least_chunks(self) -> int:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
+from typing import Protocol
 
 from simsnn.costs import OperandClass
 from simsnn.engines.base import Plan
-from simsnn.mapping.blocking import Choice
-from simsnn.mapping.fusion import Fused, completed_boxes
+from simsnn.mapping.blocking import Choice, LayOut
+from simsnn.mapping.fusion import Fuse, Fused, completed_boxes
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.place import Placement
@@ -110,6 +111,16 @@ def shape_of(*placed: tuple[Operation, Placement]) -> Shape:
     return tuple((_nameless(operation, names), placement) for operation, placement in placed)
 
 
+class Layouts(Protocol):
+    """Moves of operations and pairs whose plans have the same layout (``layout``: their tiles, chunk by chunk)."""
+
+    def moves(self, operation: Operation, placement: Placement) -> LayOut:
+        """Finds the moves of a plan of this operation."""
+
+    def pair(self, producer: MappedOperation, consumer: MappedOperation) -> Fuse:
+        """Finds how this pair runs."""
+
+
 @dataclass(frozen=True)
 class Known:
     """What was found out while one program was mapped; None where a pair is better apart.
@@ -120,11 +131,14 @@ class Known:
         By what ``key`` makes of an operation, or of the two of a pair.
     key : callable
         By default the shape; whoever keeps cuts from one machine to the next adds what else they depend on.
+    layouts : Layouts or None
+        What chunks of equal layouts move, where that is kept as well.
     """
 
     cuts: MutableMapping[Hashable, KnownCut] = field(default_factory=dict)
     pairs: MutableMapping[Hashable, KnownPair | None] = field(default_factory=dict)
     key: Callable[..., Hashable] = shape_of
+    layouts: Layouts | None = None
 
 
 def _nameless(operation: Operation, names: dict[str, str]) -> Operation:

@@ -11,7 +11,7 @@ halved again: that much a chunk may occupy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simsnn.engines.base import Plan
@@ -50,21 +50,28 @@ class Choice:
     cycles: int
 
 
+LaidOut = tuple[tuple[ChunkMoves, ...], tuple[int, int] | None]
+"""Moves of the chunks that fit, and (SRAM, bytes) of the first that does not."""
+LayOut = Callable[[Plan, Machine, Shares], LaidOut]
+"""Finds what the chunks of a plan move on a machine within shares."""
+
+
 def choose(
     operation: Operation,
     candidates: Iterable[Plan],
     machine: Machine,
     shares: Shares,
     most_chunks: int = MOST_CHUNKS,
+    lay_out: LayOut | None = None,
 ) -> Choice:
-    """Cheapest feasible candidate; the first of equals.
+    """Cheapest feasible candidate; the first of equals. ``lay_out`` stands for :func:`laid_out`.
 
     Raises
     ------
     CapacityError
         If none fits: names the SRAM, what the smallest chunk needs, and what would make it fit.
     """
-    search = _Cheapest(operation, machine, shares, most_chunks)
+    search = _Cheapest(operation, machine, shares, most_chunks, lay_out)
     for plan in candidates:
         search.offer(plan)
     if search.best is None:
@@ -73,13 +80,18 @@ def choose(
 
 
 def choose_coarse(
-    operation: Operation, coarse: Iterable[Plan], machine: Machine, shares: Shares, most_chunks: int
+    operation: Operation,
+    coarse: Iterable[Plan],
+    machine: Machine,
+    shares: Shares,
+    most_chunks: int,
+    lay_out: LayOut | None = None,
 ) -> Choice | None:
     """What :func:`choose` finds, from the first candidate and the coarse ones alone; None where the first is too large.
 
     Once something fits, finer cuts are not looked at. So where the first fits, none of them is missed.
     """
-    search = _Cheapest(operation, machine, shares, most_chunks)
+    search = _Cheapest(operation, machine, shares, most_chunks, lay_out)
     for plan in coarse:
         search.offer(plan)
         if search.best is None:
@@ -87,11 +99,19 @@ def choose_coarse(
     return search.best
 
 
+def laid_out(plan: Plan, machine: Machine, shares: Shares) -> LaidOut:
+    """Moves of a plan, as far as they fit."""
+    return moves_that_fit(chunk_moves(plan, machine), shares)
+
+
 class _Cheapest:
     """The cheapest feasible plan so far, the first of equals, and the tightest fit of those that are too large."""
 
-    def __init__(self, operation: Operation, machine: Machine, shares: Shares, most_chunks: int) -> None:
+    def __init__(
+        self, operation: Operation, machine: Machine, shares: Shares, most_chunks: int, lay_out: LayOut | None
+    ) -> None:
         self._operation, self._machine, self._shares, self._most = operation, machine, shares, most_chunks
+        self._lay_out = lay_out or laid_out
         self.best: Choice | None = None
         self.tightest: tuple[int, int] | None = None
 
@@ -100,7 +120,7 @@ class _Cheapest:
         best, machine, shares = self.best, self._machine, self._shares
         if best is not None and (too_fine(plan, self._most) or alone_at_least(plan) >= best.cycles):
             return
-        moves, excess = moves_that_fit(chunk_moves(plan, machine), shares)
+        moves, excess = self._lay_out(plan, machine, shares)
         if excess is not None:
             known = self.tightest
             self.tightest = excess if known is None else min(known, excess, key=lambda e: e[1] / shares.bytes_[e[0]])
@@ -130,9 +150,7 @@ def _readd_cycles(plan: Plan, operation: Operation, dram: FixedRateDram) -> int:
     return dram.occupancy_cycles(moved) + 2 * dram.latency_cycles
 
 
-def moves_that_fit(
-    moves: Iterable[ChunkMoves], shares: Shares
-) -> tuple[tuple[ChunkMoves, ...], tuple[int, int] | None]:
+def moves_that_fit(moves: Iterable[ChunkMoves], shares: Shares) -> LaidOut:
     """Moves up to the first chunk that exceeds a share, and that (SRAM, bytes); None where all fit."""
     fitting: list[ChunkMoves] = []
     for move in moves:

@@ -102,13 +102,14 @@ def _map_one(item: Placed, search: CutSearch) -> MappedOperation:
 
 def _cheapest(operation: Operation, placement: Placement, search: CutSearch) -> tuple[tuple[Plan, ...], Choice]:
     """The ways to cut an operation that may be taken, alone or in a pair, and the cheapest of them alone."""
-    machine, shares = search.machine, search.shares(placement.engine)
+    machine, shares, layouts = search.machine, search.shares(placement.engine), search.known.layouts
+    lay_out = None if layouts is None else layouts.moves(operation, placement)
     coarse = coarse_options(operation, placement, machine, search.most_chunks)
-    found = choose_coarse(operation, coarse, machine, shares, search.most_chunks)
+    found = choose_coarse(operation, coarse, machine, shares, search.most_chunks, lay_out)
     if found is not None:
         return coarse, found
     options = options_of(operation, placement, machine)
-    return options, choose(operation, options, machine, shares, search.most_chunks)
+    return options, choose(operation, options, machine, shares, search.most_chunks, lay_out)
 
 
 def sram_users(pairs: tuple[Placed, ...], machine: Machine) -> tuple[frozenset[int], ...]:

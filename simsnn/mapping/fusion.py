@@ -43,6 +43,10 @@ class Fused:
     group: tuple[int, ...]
 
 
+Fuse = Callable[[Plan, VectorOperation, Follow, str, Machine, tuple[Shares, Shares]], Fused | None]
+"""Finds how a pair runs whose producer is cut so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """Boxes that a producer completes, the box of each of its chunks, and the channels of them all."""
@@ -68,22 +72,39 @@ def candidates(
     machine: Machine,
     shares: tuple[Shares, Shares],
     most_chunks: int,
+    fuse: Fuse | None = None,
 ) -> Iterator[Fused]:
-    """Every way to run the pair that fits: a plan of the producer, and the consumer cut along it."""
-    resident = frozenset({tensor})
+    """Every way to run the pair that fits: a plan of the producer, and the consumer cut along it.
+
+    ``fuse`` stands for :func:`fused`.
+    """
     for plan in options:
-        if too_fine(plan, most_chunks):
-            continue
-        completion = completed_boxes(plan, tensor, consumer)
-        if completion is None:
-            continue
-        moves, excess = moves_that_fit(_with_boxes(plan, completion, tensor, machine), shares[0])
-        if excess is not None:
-            continue
-        follower = follow(consumer, completion.boxes, completion.channels)
-        theirs, excess = moves_that_fit(chunk_moves(follower, machine, resident, elsewhere=resident), shares[1])
-        if excess is None:
-            yield Fused(Choice(plan, moves, 0), Choice(follower, theirs, 0), completion.group)
+        if not too_fine(plan, most_chunks):
+            pair = fuse or fused
+            found = pair(plan, consumer, follow, tensor, machine, shares)
+            if found is not None:
+                yield found
+
+
+def fused(
+    plan: Plan,
+    consumer: VectorOperation,
+    follow: Follow,
+    tensor: str,
+    machine: Machine,
+    shares: tuple[Shares, Shares],
+) -> Fused | None:
+    """The pair with its producer cut so; None where that completes no boxes, or does not fit."""
+    resident = frozenset({tensor})
+    completion = completed_boxes(plan, tensor, consumer)
+    if completion is None:
+        return None
+    moves, excess = moves_that_fit(_with_boxes(plan, completion, tensor, machine), shares[0])
+    if excess is not None:
+        return None
+    follower = follow(consumer, completion.boxes, completion.channels)
+    theirs, excess = moves_that_fit(chunk_moves(follower, machine, resident, elsewhere=resident), shares[1])
+    return None if excess is not None else Fused(Choice(plan, moves, 0), Choice(follower, theirs, 0), completion.group)
 
 
 def _with_boxes(plan: Plan, completion: Completion, tensor: str, machine: Machine) -> Iterator[ChunkMoves]:

@@ -132,6 +132,7 @@ def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearc
         machine,
         (search.shares(producer.placement.engine), search.shares(consumer.placement.engine)),
         search.most_chunks,
+        None if search.known.layouts is None else search.known.layouts.pair(producer, consumer),
     )
     best, fewest = None, _apart_cycles(producer, consumer, machine)
     # the most promising first, so that most of the others need no closer look

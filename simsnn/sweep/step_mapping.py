@@ -9,16 +9,18 @@ both engines. Refusals are never remembered: they name the operation that met th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import cast
 
 from simsnn.activities import update_rule
 from simsnn.config.experiment import ExperimentConfig
-from simsnn.engines.base import Engine
+from simsnn.engines.base import Engine, Plan
 from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.mapping.alike import Known, KnownCut, KnownPair, shape_of
-from simsnn.mapping.blocking import Shares
+from simsnn.mapping.blocking import LaidOut, LayOut, Shares, laid_out
 from simsnn.mapping.build import map_placed, placed, sram_users
+from simsnn.mapping.fusion import Follow, Fuse, Fused, fused
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, Placed
 from simsnn.mapping.place import Placement
@@ -26,7 +28,9 @@ from simsnn.mapping.search import anywhere
 from simsnn.preparation import build_experiment_network, parallel_forms, step_operations
 from simsnn.sweep.caches import Bounded, Recent
 from simsnn.workload.network import Network
-from simsnn.workload.operation import GemmOperation, Operation
+from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
+
+ShapeNumber = Callable[[tuple[tuple[Operation, Placement], ...]], Hashable]
 
 MOST_CUTS = 4096
 """Cuts and pairs that are remembered, each."""
@@ -52,6 +56,7 @@ class StepMapping:
         self._placed: Recent[Program] = Recent(MOST_PROGRAMS)
         self._cuts: Bounded[Hashable, KnownCut] = Bounded(MOST_CUTS)
         self._pairs: Bounded[Hashable, KnownPair | None] = Bounded(MOST_CUTS)
+        self._laid_out: Bounded[Hashable, object] = Bounded(MOST_CUTS)
         # Of the very operations (kept alive here): the number of their shape.
         self._shapes: Bounded[tuple[int, ...], tuple[tuple[Operation, ...], Hashable]] = Bounded(MOST_SHAPES)
         self._numbers: Bounded[Hashable, int] = Bounded(MOST_SHAPES)
@@ -80,7 +85,8 @@ class StepMapping:
         def key(*items: tuple[Operation, Placement]) -> Hashable:
             return self._shape(items), tuple(scopes[placement.engine] for _, placement in items)
 
-        known = Known(self._cuts, self._pairs, key)
+        shares = self._shares(machine, program.users)
+        known = Known(self._cuts, self._pairs, key, _Layouts(self._laid_out, self._shape, shares))
         return map_placed(program.pieces, experiment.mapping, machine, anywhere, known), scopes
 
     def _program(self, experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine) -> Program:
@@ -105,6 +111,14 @@ class StepMapping:
             for index, engine in enumerate(machine.engines)
         )
 
+    def _shares(self, machine: Machine, users: tuple[frozenset[int], ...]) -> tuple[int, ...]:
+        """Numbers of what moves depend on beside their shape and layout, engine by engine."""
+        srams = tuple(sram.config for sram in machine.srams)
+        return tuple(
+            self.number((engine.kind, Shares.of(machine, users, index), srams))
+            for index, engine in enumerate(machine.engines)
+        )
+
     def number(self, what: Hashable) -> int:
         """A small number that stands for a value as long as it is remembered, and for no other ever."""
         return self._numbers.made(what, lambda: next(self._count))
@@ -114,6 +128,57 @@ class StepMapping:
         key = (*ids, *(self.number(placement) for _, placement in items))
         operations = tuple(operation for operation, _ in items)
         return self._shapes.made(key, lambda: (operations, self.number(shape_of(*items))))[1]
+
+
+class _Layouts:
+    """Moves of one point, by what they depend on: shape, layout of the plan, shares of the SRAMs."""
+
+    def __init__(self, known: Bounded[Hashable, object], shape: ShapeNumber, shares: tuple[int, ...]) -> None:
+        self._known, self._shape, self._shares = known, shape, shares
+
+    def moves(self, operation: Operation, placement: Placement) -> LayOut:
+        """Finds the moves of a plan of this operation, or remembers them."""
+        base = (self._shape(((operation, placement),)), self._shares[placement.engine])
+
+        def lay_out(plan: Plan, machine: Machine, shares: Shares) -> LaidOut:
+            layout = getattr(plan, "layout", None)
+            if layout is None:
+                return laid_out(plan, machine, shares)
+            key = (base, layout)
+            found = self._known.get(key)
+            if found is None:
+                found = self._known[key] = laid_out(plan, machine, shares)
+            return cast(LaidOut, found)
+
+        return lay_out
+
+    def pair(self, producer: MappedOperation, consumer: MappedOperation) -> Fuse:
+        """Finds how this pair runs, or remembers it from a plan of the same layout."""
+        items = tuple((item.operation, item.placement) for item in (producer, consumer))
+        engines = (producer.placement.engine, consumer.placement.engine)
+
+        def fuse(
+            plan: Plan,
+            operation: VectorOperation,
+            follow: Follow,
+            tensor: str,
+            machine: Machine,
+            shares: tuple[Shares, Shares],
+        ) -> Fused | None:
+            layout = getattr(plan, "layout", None)
+            if layout is None:
+                return fused(plan, operation, follow, tensor, machine, shares)
+            config = machine.engines[engines[1]].config
+            key = (self._shape(items), *(self._shares[engine] for engine in engines), config, layout)
+            if key not in self._known:
+                self._known[key] = fused(plan, operation, follow, tensor, machine, shares)
+            found = cast("Fused | None", self._known[key])
+            if found is None:
+                return None
+            follower = found.consumer.plan.renamed(operation)  # type: ignore[attr-defined]
+            return Fused(replace(found.producer, plan=plan), replace(found.consumer, plan=follower), found.group)
+
+        return fuse
 
 
 def _as_placed(engine: Engine, mixes: bool) -> object:
