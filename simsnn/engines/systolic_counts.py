@@ -54,6 +54,8 @@ class RegisterCounts:
 
     def times(self, count: int) -> RegisterCounts:
         """As often as equal products occur."""
+        if count == 1:
+            return self
         return RegisterCounts(*(getattr(self, f) * count for f in self.__dataclass_fields__))
 
 
@@ -67,9 +69,10 @@ def _timed(runs: Ints) -> tuple[int, int, int, int]:
 
 def register_counts(plan: SystolicPlan) -> RegisterCounts:
     """Counts of the whole operation; ``work`` from the real non-zeros where they are given."""
-    total = RegisterCounts()
-    for gemm, grid, times in plan.distinct:
-        total += _product_counts(plan, gemm, grid).times(times * plan.groups)
+    counts = [
+        _product_counts(plan, gemm, grid).times(times * plan.groups) for gemm, grid, times in plan.distinct
+    ]
+    total = sum(counts[1:], counts[0]) if counts else RegisterCounts()
     if plan.config.pe is ProcessingElement.GATED_ADD and plan.nonzeros is not None:
         return total + RegisterCounts(work=_gated_work(plan) - total.work)
     return total

@@ -19,7 +19,7 @@ from simsnn.energy.area import dram_interface
 from simsnn.errors import MissingPrice, Where
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.place import check_layer_names
-from simsnn.mapping.unit_forms import Parallel
+from simsnn.neurons import Parallel
 from simsnn.pipeline_preparation import PreparedPipeline
 from simsnn.pipeline_run import run_pipeline, with_trained
 from simsnn.preparation import MappedStep, area_model, datapath_widths, energy_model
