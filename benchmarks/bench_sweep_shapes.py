@@ -23,7 +23,7 @@ _KEYS = (
 
 
 def base() -> ExperimentConfig:
-    """VGG-16 on 32 x 32 images, T = 4, one sample, forward, closed form; every operation fits the SRAMs in one piece."""
+    """VGG-16 on 32 x 32 images, T = 4, one sample, forward; every operation fits the SRAMs in one piece."""
     return load("quickstart", _KEYS)[0]
 
 

@@ -12,6 +12,7 @@ and gradients of whole slots lie in SRAM when a chunk is ready. Proof:
 
 from __future__ import annotations
 
+from collections.abc import Hashable, MutableMapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -31,7 +32,7 @@ from simsnn.engines.dual_sparse_counts import (
 )
 from simsnn.engines.dual_sparse_formula import formula
 from simsnn.engines.dual_sparse_tiles import Cut, TileMap
-from simsnn.engines.dual_sparse_work import PixelWork, dense_work, masked_work
+from simsnn.engines.dual_sparse_work import PixelTables, PixelWork, dense_work, masked_work
 from simsnn.kernels import dual_sparse as kernel
 from simsnn.kernels.dual_sparse_masks import Ints
 from simsnn.workload.operation import ConvGeometry, GemmOperation
@@ -67,12 +68,17 @@ class DualSparsePlan:
         """Whether later operands never make anything earlier: not with a queue."""
         return not self.config.dynamic
 
-    def with_activity(self, activity: ProductActivity | None) -> DualSparsePlan:
-        """Same chunks with the real masks that the engine uses."""
+    def with_activity(
+        self, activity: ProductActivity | None, tables: MutableMapping[Hashable, PixelTables] | None = None
+    ) -> DualSparsePlan:
+        """Same chunks with the real masks that the engine uses.
+
+        ``tables``: those of this very operation and activity on other engines, by what they depend on beside these.
+        """
         if activity is None:
             work = dense_work(self.config, self.operation, self.geometry)
         else:
-            work = masked_work(self.config, self.operation, self.geometry, activity)
+            work = masked_work(self.config, self.operation, self.geometry, activity, tables)
         return replace(self, pixel_work=work)
 
     def renamed(self, operation: GemmOperation) -> DualSparsePlan:
@@ -87,6 +93,11 @@ class DualSparsePlan:
     def tile_map(self) -> TileMap:
         """Pieces of the tensors behind the chunks."""
         return TileMap(self.config, self.operation, self.geometry, self.pixel_work.slices, self.cut)
+
+    @property
+    def layout(self) -> Hashable:
+        """Names the tiles of all chunks, among plans of one operation; engines of many sizes share one."""
+        return self.pixel_work.slices, self.cut, self.config.acc_width
 
     @property
     def chunk_count(self) -> int:
@@ -183,11 +194,20 @@ class DualSparsePlan:
         found = time.parts(self.pixel_work.array, state)
         return found[kernel.P_EXPOSED], found[kernel.P_UNBALANCED]
 
+    @cached_property
+    def cycles(self) -> CycleBreakdown:
+        """Cycles with nothing late."""
+        return self.parts(self.pixel_work.closed_form)
+
     def cost(self) -> EngineCost:
         """Cycles with nothing late, actions, and losses apart."""
+        return self._cost
+
+    @cached_property
+    def _cost(self) -> EngineCost:
         state, total = self.pixel_work.closed_form, self.totals
         return EngineCost(
-            self.parts(state),
+            self.cycles,
             action_counts(self.config, self.operation, total),
             approximations=self._approximations(),
             observations=observations(self.config, self.pixel_work, total, *self.losses(state)),

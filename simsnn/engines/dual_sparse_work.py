@@ -8,6 +8,7 @@ Proof: ``tests/reference/test_dual_sparse.py``; sizes in ``tests/unit/test_dual_
 
 from __future__ import annotations
 
+from collections.abc import Hashable, MutableMapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -146,15 +147,45 @@ def dense_work(config: DualSparseConfig, operation: GemmOperation, geometry: Con
     return PixelWork(array_of(config), slices, pixels, needed, edges, values, taps)
 
 
+PixelTables = tuple[Counts32, Counts32, Counts32, Counts32]
+"""``needed``, ``edges``, ``values`` and ``taps`` of :class:`PixelWork`."""
+
+
 def masked_work(
-    config: DualSparseConfig, operation: GemmOperation, geometry: ConvGeometry, activity: ProductActivity
+    config: DualSparseConfig,
+    operation: GemmOperation,
+    geometry: ConvGeometry,
+    activity: ProductActivity,
+    known: MutableMapping[Hashable, PixelTables] | None = None,
 ) -> PixelWork:
-    """Real masks, as far as the engine uses them and the layer has them."""
+    """Real masks, as far as the engine uses them and the layer has them.
+
+    ``known`` holds tables of this operation and activity on other engines: numbers of groups, values per edge,
+    scanned bits and how pixels are dealt out change nothing in them.
+    """
     gradient = activity.gradient if config.sparsity.input else None
     needed_mask = activity.needed if config.sparsity.output else None
     if gradient is None and needed_mask is None:
         return dense_work(config, operation, geometry)
-    slices, taps = weight_slices(config, geometry), _existing_taps(geometry)
+    slices, pixels = weight_slices(config, geometry), operation.slots * geometry.in_pixels
+    key = (slices, config.lanes, config.compact, config.bank_count, gradient is None, needed_mask is None)
+    tables = None if known is None else known.get(key)
+    if tables is None:
+        tables = _masked_tables(config, operation, geometry, slices, gradient, needed_mask)
+        if known is not None:
+            known[key] = tables
+    return PixelWork(array_of(config), slices, pixels, *tables)
+
+
+def _masked_tables(
+    config: DualSparseConfig,
+    operation: GemmOperation,
+    geometry: ConvGeometry,
+    slices: WeightSlices,
+    gradient: MaskTensor | None,
+    needed_mask: MaskTensor | None,
+) -> PixelTables:
+    taps = _existing_taps(geometry)
     pixels, order = operation.slots * geometry.in_pixels, slot_order(operation.slots, operation.timesteps)
     if needed_mask is None:
         needed, edges = _dense_needed(config, slices, pixels)
@@ -164,7 +195,7 @@ def masked_work(
         values = _dense_values(slices, taps, pixels)
     else:
         values = _masked_values(slices, geometry, gradient, order)
-    return PixelWork(array_of(config), slices, pixels, needed, edges, values, taps)
+    return needed, edges, values, taps
 
 
 def _masked_needed(

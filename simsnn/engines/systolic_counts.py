@@ -69,9 +69,7 @@ def _timed(runs: Ints) -> tuple[int, int, int, int]:
 
 def register_counts(plan: SystolicPlan) -> RegisterCounts:
     """Counts of the whole operation; ``work`` from the real non-zeros where they are given."""
-    counts = [
-        _product_counts(plan, gemm, grid).times(times * plan.groups) for gemm, grid, times in plan.distinct
-    ]
+    counts = [_product_counts(plan, gemm, grid).times(times * plan.groups) for gemm, grid, times in plan.distinct]
     total = sum(counts[1:], counts[0]) if counts else RegisterCounts()
     if plan.config.pe is ProcessingElement.GATED_ADD and plan.nonzeros is not None:
         return total + RegisterCounts(work=_gated_work(plan) - total.work)

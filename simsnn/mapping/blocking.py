@@ -125,9 +125,17 @@ class _Cheapest:
             known = self.tightest
             self.tightest = excess if known is None else min(known, excess, key=lambda e: e[1] / shares.bytes_[e[0]])
             return
-        cycles = alone_cycles(plan, moves, machine.dram) + _readd_cycles(plan, self._operation, machine.dram)
+        readd = _readd_cycles(plan, self._operation, machine.dram)
+        if best is not None and busy_cycles(moves, machine.dram) + readd >= best.cycles:
+            return
+        cycles = alone_cycles(plan, moves, machine.dram) + readd
         if best is None or cycles < best.cycles:
             self.best = Choice(plan, moves, cycles)
+
+
+def busy_cycles(moves: Iterable[ChunkMoves], dram: FixedRateDram) -> int:
+    """Cycles for which transfers occupy the channel."""
+    return sum(dram.occupancy_cycles(t.bytes) for move in moves for t in move.loads + move.stores)
 
 
 def alone_at_least(plan: Plan) -> int:

@@ -10,8 +10,6 @@ Tests: ``tests/unit/test_fusion.py`` (equal to the critical path of the graph).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from simsnn.engines.base import Plan
 from simsnn.mapping.fusion import Fused
 from simsnn.mapping.transfers import ChunkMoves
@@ -42,11 +40,6 @@ def pair_path_cycles(fused: Fused, slowdowns: tuple[int, int], dram: FixedRateDr
             chunk += 1
         second.step(group, first.result_ends[chunk - 1])
     return max(first.done, second.done)
-
-
-def busy_cycles(moves: Iterable[ChunkMoves], dram: FixedRateDram) -> int:
-    """Cycles for which transfers occupy the channel."""
-    return sum(dram.occupancy_cycles(t.bytes) for move in moves for t in move.loads + move.stores)
 
 
 class _Path:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from simsnn.engines.base import Plan
 from simsnn.mapping.alike import KnownPair, coarse_options, fused_again, options_of, position
-from simsnn.mapping.blocking import alone_at_least
+from simsnn.mapping.blocking import alone_at_least, busy_cycles
 from simsnn.mapping.fusion import Fused, candidates, linked_tensor, pair_chunks
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation, reads, writes
-from simsnn.mapping.pair_path import busy_cycles, pair_path_cycles, path_cycles
+from simsnn.mapping.pair_path import pair_path_cycles, path_cycles
 from simsnn.mapping.place import Placement
 from simsnn.mapping.search import CutSearch
 from simsnn.mapping.tasks import load_slots, task_of
@@ -149,8 +149,9 @@ def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearc
 def _at_least(fused: Fused, machine: Machine) -> int:
     """No run of the pair is faster than its longer engine, or than its transfers on one channel."""
     moves = (*fused.producer.moves, *fused.consumer.moves)
-    moved = sum(machine.dram.occupancy_cycles(t.bytes) for move in moves for t in move.loads + move.stores)
-    return max(moved, *(alone_at_least(choice.plan) for choice in (fused.producer, fused.consumer)))
+    return max(
+        busy_cycles(moves, machine.dram), *(alone_at_least(choice.plan) for choice in (fused.producer, fused.consumer))
+    )
 
 
 def _joined(

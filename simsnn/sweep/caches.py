@@ -16,11 +16,14 @@ class Bounded(MutableMapping[Key, Value], Generic[Key, Value]):
     Parameters
     ----------
     most : int
-        Entries.
+        Entries, or the sum of their weights.
+    weigh : callable or None
+        Weight of a value; all weigh 1 without it.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, weigh: Callable[[Value], int] | None = None) -> None:
+        self._most, self._weight = most, 0
+        self._weigh: Callable[[Value], int] = weigh or (lambda _: 1)
         self._entries: OrderedDict[Key, Value] = OrderedDict()
 
     def __getitem__(self, key: Key) -> Value:
@@ -31,13 +34,15 @@ class Bounded(MutableMapping[Key, Value], Generic[Key, Value]):
         return key in self._entries
 
     def __setitem__(self, key: Key, value: Value) -> None:
+        if key in self._entries:
+            del self[key]
         self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
+        self._weight += self._weigh(value)
+        while self._weight > self._most and len(self._entries) > 1:
+            self._weight -= self._weigh(self._entries.popitem(last=False)[1])
 
     def __delitem__(self, key: Key) -> None:
-        del self._entries[key]
+        self._weight -= self._weigh(self._entries.pop(key))
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._entries)

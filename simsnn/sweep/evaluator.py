@@ -120,7 +120,7 @@ class PointEvaluator:
         self._check_prices(step, prices, scopes)
         area_um2 = self._area_um2(step, prices, scopes)
         resolved = self._activity(experiment, network, activity, None)
-        costs = tuple(self._costs.of(item, machine, prices, resolved, scopes) for item in mapped)
+        costs = self._costs.of(step, prices, resolved, scopes)
         self._check_interface(step, prices)
         return self._closed.metrics(step, costs, area_um2, resolved)
 

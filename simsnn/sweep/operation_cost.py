@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simsnn.activities import ResolvedActivity
 from simsnn.costs import ActionKey, EngineCost
 from simsnn.energy.model import EnergyModel
 from simsnn.engines.base import Plan, Work
+from simsnn.engines.dual_sparse_plan import DualSparsePlan
+from simsnn.engines.dual_sparse_work import PixelTables
 from simsnn.engines.systolic_config import ProcessingElement
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.engines.vector_unit_plan import VectorPlan
@@ -22,14 +24,20 @@ from simsnn.mapping.accesses import memory_pairs
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.tasks import task_of
-from simsnn.preparation import check_cost, with_activity
+from simsnn.preparation import MappedStep, check_cost, with_activity
 from simsnn.schedule.graph import Chunk
 from simsnn.sim.task_run import TaskRun
 from simsnn.sim.wait import Wait
 from simsnn.sweep.caches import Bounded
+from simsnn.workload.operation import GemmOperation
 
 MOST_COSTS = 4096
 """Operations whose costs are remembered."""
+
+MOST_LAYERS = 128
+"""Layers whose pixel tables are remembered, of some activity."""
+MOST_TABLES = 8
+"""Tables of one layer, for engines that slice its weights or deal out its channels differently."""
 
 Pairs = Iterable[tuple[ActionKey, int]]
 
@@ -84,6 +92,7 @@ class OperationCosts:
     def __init__(self) -> None:
         self._known: Bounded[Hashable, tuple[object, OperationCost]] = Bounded(MOST_COSTS)
         self._priced: Bounded[Hashable, object] = Bounded(MOST_COSTS)
+        self._tables: Bounded[Hashable, tuple[ResolvedActivity, Bounded[Hashable, PixelTables]]] = Bounded(MOST_LAYERS)
 
     def check_prices(self, item: MappedOperation, prices: Prices, scope: int) -> None:
         """Look up the price of whatever an operation does on dense operands.
@@ -101,41 +110,54 @@ class OperationCosts:
             self._priced[key] = moves  # its id names it as long as it is kept
 
     def of(
-        self,
-        item: MappedOperation,
-        machine: Machine,
-        prices: Prices,
-        activity: ResolvedActivity,
-        scopes: tuple[int, ...],
-    ) -> OperationCost:
-        """Cost of one operation.
+        self, step: MappedStep, prices: Prices, activity: ResolvedActivity, scopes: tuple[int, ...]
+    ) -> tuple[OperationCost, ...]:
+        """Costs of the operations of a step, in their order.
 
         Parameters
         ----------
-        item : MappedOperation
-            Placed, cut and fused, dense.
-        machine, prices : Machine, Prices
-            Where it runs, at which prices.
+        step : MappedStep
+            Operations placed, cut and fused, dense; the machine.
+        prices : Prices
+            What actions cost.
         activity : ResolvedActivity
             Spikes and masks.
         scopes : tuple of int
             Of every engine.
         """
-        scope = scopes[item.placement.engine]
-        if is_dense(item.choice.plan):
+        numbers = range(len(step.mapped))
+        return tuple(self._of(step, number, prices, activity, scopes) for number in numbers)
+
+    def _of(
+        self, step: MappedStep, number: int, prices: Prices, activity: ResolvedActivity, scopes: tuple[int, ...]
+    ) -> OperationCost:
+        item = step.mapped[number]
+        scope, dense = scopes[item.placement.engine], is_dense(item.choice.plan)
+        if dense:
             # the moves are those of one shape, in one place of a pair, in one scope
             key: Hashable = (id(item.choice.moves), item.consumes, scope, prices.number)
             kept: object = item.choice.moves
         else:
-            partners = scopes if item.fused is not None else ()
-            key = (item.operation, item.placement, item.consumes, scope, partners, prices.number, id(activity))
+            partner = (
+                scopes[step.mapped[number + (-1 if item.consumes else 1)].placement.engine] if item.fused else None
+            )
+            key = (item.operation, item.placement, item.fused is not None, scope, partner, prices.number, id(activity))
             kept = activity
         found = self._known.get(key)
         if found is None:
-            bound = item if is_dense(item.choice.plan) else with_activity(item, activity)
-            found = kept, _cost(bound, machine, prices)
+            found = kept, _cost(item if dense else self._bound(item, activity), step.machine, prices)
             self._known[key] = found
         return found[1]
+
+    def _bound(self, item: MappedOperation, activity: ResolvedActivity) -> MappedOperation:
+        """With real spikes and masks; what they ask of the pixels is counted once for engines of many sizes."""
+        plan, operation = item.choice.plan, item.operation
+        if not isinstance(plan, DualSparsePlan) or not isinstance(operation, GemmOperation):
+            return with_activity(item, activity)
+        key = (operation.layer, operation.extent, operation.geometry, operation.timesteps, id(activity))
+        _, tables = self._tables.made(key, lambda: (activity, Bounded(MOST_TABLES)))
+        bound = plan.with_activity(activity.product(operation), tables)
+        return replace(item, choice=replace(item.choice, plan=bound))
 
 
 def is_dense(plan: Plan) -> bool:

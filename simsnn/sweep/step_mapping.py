@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import cast
 
 from simsnn.activities import update_rule
 from simsnn.config.experiment import ExperimentConfig
@@ -32,8 +31,8 @@ from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
 
 ShapeNumber = Callable[[tuple[tuple[Operation, Placement], ...]], Hashable]
 
-MOST_CUTS = 4096
-"""Cuts and pairs that are remembered, each."""
+MOST_CHUNKS = 2**17
+"""Chunks of the cuts, of the pairs, and of the layouts that are remembered."""
 MOST_SHAPES = 2**15
 MOST_PROGRAMS = 8
 """Networks, programs of operations and placements that are remembered, each."""
@@ -54,9 +53,10 @@ class StepMapping:
         self._networks: Recent[Network] = Recent(MOST_PROGRAMS)
         self._operations: Recent[tuple[Operation, ...]] = Recent(MOST_PROGRAMS)
         self._placed: Recent[Program] = Recent(MOST_PROGRAMS)
-        self._cuts: Bounded[Hashable, KnownCut] = Bounded(MOST_CUTS)
-        self._pairs: Bounded[Hashable, KnownPair | None] = Bounded(MOST_CUTS)
-        self._laid_out: Bounded[Hashable, object] = Bounded(MOST_CUTS)
+        self._cuts: Bounded[Hashable, KnownCut] = Bounded(MOST_CHUNKS, lambda cut: len(cut.moves))
+        self._pairs: Bounded[Hashable, KnownPair | None] = Bounded(MOST_CHUNKS, _chunks_of_pair)
+        self._moves: Bounded[Hashable, LaidOut] = Bounded(MOST_CHUNKS, lambda found: len(found[0]) + 1)
+        self._fused: Bounded[Hashable, Fused | None] = Bounded(MOST_CHUNKS, _chunks_of_fused)
         # Of the very operations (kept alive here): the number of their shape.
         self._shapes: Bounded[tuple[int, ...], tuple[tuple[Operation, ...], Hashable]] = Bounded(MOST_SHAPES)
         self._numbers: Bounded[Hashable, int] = Bounded(MOST_SHAPES)
@@ -86,7 +86,7 @@ class StepMapping:
             return self._shape(items), tuple(scopes[placement.engine] for _, placement in items)
 
         shares = self._shares(machine, program.users)
-        known = Known(self._cuts, self._pairs, key, _Layouts(self._laid_out, self._shape, shares))
+        known = Known(self._cuts, self._pairs, key, _Layouts(self._moves, self._fused, self._shape, shares))
         return map_placed(program.pieces, experiment.mapping, machine, anywhere, known), scopes
 
     def _program(self, experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine) -> Program:
@@ -133,8 +133,14 @@ class StepMapping:
 class _Layouts:
     """Moves of one point, by what they depend on: shape, layout of the plan, shares of the SRAMs."""
 
-    def __init__(self, known: Bounded[Hashable, object], shape: ShapeNumber, shares: tuple[int, ...]) -> None:
-        self._known, self._shape, self._shares = known, shape, shares
+    def __init__(
+        self,
+        moves: Bounded[Hashable, LaidOut],
+        pairs: Bounded[Hashable, Fused | None],
+        shape: ShapeNumber,
+        shares: tuple[int, ...],
+    ) -> None:
+        self._moves, self._pairs, self._shape, self._shares = moves, pairs, shape, shares
 
     def moves(self, operation: Operation, placement: Placement) -> LayOut:
         """Finds the moves of a plan of this operation, or remembers them."""
@@ -144,11 +150,7 @@ class _Layouts:
             layout = getattr(plan, "layout", None)
             if layout is None:
                 return laid_out(plan, machine, shares)
-            key = (base, layout)
-            found = self._known.get(key)
-            if found is None:
-                found = self._known[key] = laid_out(plan, machine, shares)
-            return cast(LaidOut, found)
+            return self._moves.made((base, layout), lambda: laid_out(plan, machine, shares))
 
         return lay_out
 
@@ -170,15 +172,21 @@ class _Layouts:
                 return fused(plan, operation, follow, tensor, machine, shares)
             config = machine.engines[engines[1]].config
             key = (self._shape(items), *(self._shares[engine] for engine in engines), config, layout)
-            if key not in self._known:
-                self._known[key] = fused(plan, operation, follow, tensor, machine, shares)
-            found = cast("Fused | None", self._known[key])
+            found = self._pairs.made(key, lambda: fused(plan, operation, follow, tensor, machine, shares))
             if found is None:
                 return None
             follower = found.consumer.plan.renamed(operation)  # type: ignore[attr-defined]
             return Fused(replace(found.producer, plan=plan), replace(found.consumer, plan=follower), found.group)
 
         return fuse
+
+
+def _chunks_of_pair(pair: KnownPair | None) -> int:
+    return 1 if pair is None else sum(map(len, pair.moves))
+
+
+def _chunks_of_fused(pair: Fused | None) -> int:
+    return 1 if pair is None else len(pair.producer.moves) + len(pair.consumer.moves)
 
 
 def _as_placed(engine: Engine, mixes: bool) -> object:
