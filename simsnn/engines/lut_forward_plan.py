@@ -23,6 +23,7 @@ from simsnn.engines.lut_work import LutWork, Range, Section
 from simsnn.kernels import lut as steps
 from simsnn.kernels import lut_counting as counting
 from simsnn.kernels.lut_packing import channel_minor
+from simsnn.workload.operation import GemmOperation
 from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.spike_tensor import SpikeTensor
 
@@ -272,6 +273,11 @@ class LutForwardPlan:
         """Same cut over real spikes."""
         spikes = activity.inputs if activity is not None and isinstance(activity.inputs, SpikeTensor) else None
         return replace(self, core=replace(self.core, spikes=spikes))
+
+    def renamed(self, operation: GemmOperation) -> LutForwardPlan:
+        """Same plan of an operation that differs in its names and samples alone."""
+        work = replace(self.core.work, operation=operation)
+        return replace(self, core=replace(self.core, work=work))
 
     def start(self) -> State:
         """Empty pipeline at time 0."""

@@ -17,7 +17,7 @@ from simsnn.engines.lut_plan import ChunkRunner, LutChunk, breakdown, engine_wor
 from simsnn.engines.lut_update_core import UpdateCore
 from simsnn.engines.lut_work import Range
 from simsnn.kernels import lut as steps
-from simsnn.workload.operation import Operand
+from simsnn.workload.operation import GemmOperation, Operand
 from simsnn.workload.product_activity import ProductActivity
 from simsnn.workload.spike_tensor import SpikeTensor
 
@@ -122,6 +122,11 @@ class LutUpdatePlan:
         spikes = activity.inputs if activity is not None and isinstance(activity.inputs, SpikeTensor) else None
         gradient = activity.gradient if activity is not None and spikes is not None else None
         return replace(self, core=replace(self.core, spikes=spikes, gradient=gradient))
+
+    def renamed(self, operation: GemmOperation) -> LutUpdatePlan:
+        """Same plan of an operation that differs in its names and samples alone."""
+        work = replace(self.core.work, operation=operation)
+        return replace(self, core=replace(self.core, work=work))
 
     def start(self) -> State:
         """Empty pipeline at time 0."""

@@ -10,7 +10,7 @@ flat memory for which more bandwidth never makes a run slower. Proof: ``tests/un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar, Literal
 
@@ -54,6 +54,12 @@ class FixedRateDram:
     bytes_per_cycle: Fraction
     latency_cycles: int
 
+    _rate: tuple[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rate = self.bytes_per_cycle
+        object.__setattr__(self, "_rate", (rate.numerator, rate.denominator))  # asked for with every transfer
+
     kind: ClassVar[str] = "fixed_rate"
     model_version: ClassVar[int] = 1
     config_type: ClassVar[type[FixedRateDramConfig]] = FixedRateDramConfig
@@ -65,5 +71,5 @@ class FixedRateDram:
 
     def occupancy_cycles(self, bytes_: int) -> int:
         """Cycles for which a transfer holds the channel: ceil(bytes / rate), 0 for nothing."""
-        rate = self.bytes_per_cycle
-        return -(-bytes_ * rate.denominator // rate.numerator)
+        numerator, denominator = self._rate
+        return -(-bytes_ * denominator // numerator)
