@@ -72,18 +72,19 @@ def map_placed(
     search = CutSearch(machine, sram_users(pairs, machine), mapping.most_chunks, together, known)
     mapped: list[MappedOperation] = []
     for item in pairs:
-        mapped.append(_map_one(item, search))
+        mapped.append(map_one(item, search))
         partials = getattr(mapped[-1].choice.plan, "partial_outputs", 0)
         if isinstance(item.operation, GemmOperation) and partials:
             reductions = reductions_of_partials(item.operation, partials + 1)
             pieces = replace(item.operation, output=reductions[0].reads[0])
             mapped[-1] = replace(mapped[-1], operation=pieces)
-            mapped += [_map_one(Placed(r, place(r, mapping, machine)), search) for r in reductions]
+            mapped += [map_one(Placed(r, place(r, mapping, machine)), search) for r in reductions]
     # the ways not taken are dropped: their chunk tables are most of what a large network would keep in memory
     return tuple(replace(item, options=()) if item.options else item for item in fuse_pairs(tuple(mapped), search))
 
 
-def _map_one(item: Placed, search: CutSearch) -> MappedOperation:
+def map_one(item: Placed, search: CutSearch) -> MappedOperation:
+    """Cut one operation, or remember how one of its shape was cut."""
     machine, known = search.machine, search.known
     operation, placement = item.operation, item.placement
     shape = known.key((operation, placement))

@@ -32,9 +32,9 @@ def fuse_pairs(mapped: tuple[MappedOperation, ...], search: CutSearch) -> tuple[
     while place < len(program):
         partner = _partner(program, numbers, place, uses)
         if partner is not None and search.together(program[place].operation, program[partner].operation):
-            fused = _best_of_shape(program[place], program[partner], search)
+            fused = best_of_shape(program[place], program[partner], search)
             if fused is not None:
-                producer, consumer = _joined(program[place], program.pop(partner), fused)
+                producer, consumer = joined(program[place], program.pop(partner), fused)
                 program[place] = producer
                 program.insert(place + 1, consumer)
                 numbers.insert(place + 1, numbers.pop(partner))
@@ -93,7 +93,7 @@ def _partner(program: list[MappedOperation], numbers: list[int], position: int, 
     return None if made & touched or used & wanted else place
 
 
-def _best_of_shape(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
+def best_of_shape(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> Fused | None:
     """Fastest fused way of a pair, remembered from a pair of the same shape."""
     machine, known = search.machine, search.known
     shape = known.key((producer.operation, producer.placement), (consumer.operation, consumer.placement))
@@ -154,9 +154,10 @@ def _at_least(fused: Fused, machine: Machine) -> int:
     )
 
 
-def _joined(
+def joined(
     producer: MappedOperation, consumer: MappedOperation, fused: Fused
 ) -> tuple[MappedOperation, MappedOperation]:
+    """Producer and consumer as they run in a pair."""
     resident = frozenset({writes(producer.operation)[0].tensor})
     return (
         replace(producer, choice=fused.producer, fused=fused, resident=resident),
@@ -179,7 +180,7 @@ def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, machine:
 def _fused_cycles(producer: MappedOperation, consumer: MappedOperation, fused: Fused, machine: Machine) -> int:
     dram, slots = machine.dram, load_slots(machine)
     if producer.placement.engine == consumer.placement.engine:
-        items = _joined(producer, consumer, fused)
+        items = joined(producer, consumer, fused)
         return _alone(_tasks(items, pair_chunks(fused, (0, 1), slots), ()), machine)
     path = pair_path_cycles(fused, (producer.slowdown, consumer.slowdown), dram, slots)
     return max(path, busy_cycles((*fused.producer.moves, *fused.consumer.moves), dram))

@@ -16,6 +16,7 @@ from simsnn.activities import ResolvedActivity, resolve_activity
 from simsnn.api import prepare_any
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.energy.area import dram_interface
+from simsnn.engines.base import DatapathWidths
 from simsnn.errors import MissingPrice, Where
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.place import check_layer_names
@@ -30,7 +31,7 @@ from simsnn.simulation import run_prepared
 from simsnn.sweep.caches import Bounded, Recent
 from simsnn.sweep.closed_point import ClosedPoint
 from simsnn.sweep.operation_cost import OperationCosts, Prices
-from simsnn.sweep.step_mapping import StepMapping
+from simsnn.sweep.step_mapping import MappedProgram, StepMapping
 from simsnn.training.config import FileActivityConfig, TrainConfig
 from simsnn.training.delayed import Delays
 from simsnn.workload.network import Network
@@ -40,6 +41,7 @@ ActivitySource = Callable[[ExperimentConfig, Network, None, Delays | None], Reso
 
 MOST_ACTIVITIES = 4
 MOST_ENERGY_MODELS = 64
+MOST_WIDTHS = 4
 MOST_AREAS = 4096
 
 
@@ -69,6 +71,7 @@ class PointEvaluator:
         self._closed = ClosedPoint()
         self._activities: Recent[ResolvedActivity] = Recent(MOST_ACTIVITIES)
         self._prices: Bounded[Hashable, Prices] = Bounded(MOST_ENERGY_MODELS)
+        self._widths: Recent[tuple[DatapathWidths, ...]] = Recent(MOST_WIDTHS)
         self._areas: Bounded[Hashable, float] = Bounded(MOST_AREAS)
 
     @collector_paused()
@@ -113,14 +116,14 @@ class PointEvaluator:
         machine = Machine.build(experiment.hardware)
         check_order(experiment, machine)
         check_activity(experiment, operations, machine)
-        mapped, scopes = self._steps.mapped(experiment, operations, machine)
+        program = self._steps.mapped(experiment, operations, machine)
         prices = self._prices_of(experiment)
-        step = MappedStep(experiment, network, machine, prices.model, mapped)
+        step = MappedStep(experiment, network, machine, prices.model, program.tasks)
         check_clock(machine, prices.model)
-        self._check_prices(step, prices, scopes)
-        area_um2 = self._area_um2(step, prices, scopes)
+        self._check_prices(program, prices)
+        area_um2 = self._area_um2(step, program, prices)
         resolved = self._activity(experiment, network, activity, None)
-        costs = self._costs.of(step, prices, resolved, scopes)
+        costs = self._costs.of(program, machine, prices, resolved)
         self._check_interface(step, prices)
         return self._closed.metrics(step, costs, area_um2, resolved)
 
@@ -129,17 +132,22 @@ class PointEvaluator:
         key = (tables, hardware.srams, hardware.dram.name, hardware.technology.node)
         return self._prices.made(key, lambda: Prices(energy_model(experiment), self._steps.number(key)))
 
-    def _check_prices(self, step: MappedStep, prices: Prices, scopes: tuple[int, ...]) -> None:
+    def _check_prices(self, program: MappedProgram, prices: Prices) -> None:
         """As ``refusals.check_prices``: one operation of each kind."""
-        for item in alike_operations(step.mapped):
+        if program.alike is program.tasks:
+            items = alike_operations(program.tasks)
+        else:
+            items = tuple({id(item): item for item in program.alike}.values())
+        for item in items:
             try:
-                self._costs.check_prices(item, prices, scopes[item.placement.engine])
+                self._costs.check_prices(item, prices, program.scopes[item.placement.engine])
             except MissingPrice as error:
                 raise error if error.where.path else error.located(Where("energy.arithmetic")) from None
 
-    def _area_um2(self, step: MappedStep, prices: Prices, scopes: tuple[int, ...]) -> float:
+    def _area_um2(self, step: MappedStep, program: MappedProgram, prices: Prices) -> float:
         """Area of the machine; before a training, with a look at all prices, as ``preparation`` takes it."""
-        engines = zip(step.machine.engines, datapath_widths(step), strict=True)
+        widths = self._widths.made((program.tasks, step.experiment.precision), lambda: datapath_widths(step))
+        engines = zip(step.machine.engines, widths, strict=True)
         parts = tuple(part for engine, widths in engines for part in engine.area_parts(widths))
 
         def add_up() -> float:
@@ -147,8 +155,8 @@ class PointEvaluator:
 
         area_um2 = self._areas.made((parts, prices.number), add_up)
         if isinstance(step.experiment.activity, TrainConfig):
-            for item in step.mapped:
-                self._costs.check_prices(item, prices, scopes[item.placement.engine])
+            for item in program.alike:
+                self._costs.check_prices(item, prices, program.scopes[item.placement.engine])
         return area_um2
 
     def _check_interface(self, step: MappedStep, prices: Prices) -> None:

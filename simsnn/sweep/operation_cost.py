@@ -14,21 +14,22 @@ from dataclasses import dataclass, replace
 from simsnn.activities import ResolvedActivity
 from simsnn.costs import ActionKey, EngineCost
 from simsnn.energy.model import EnergyModel
-from simsnn.engines.base import Plan, Work
+from simsnn.engines.base import Work
 from simsnn.engines.dual_sparse_plan import DualSparsePlan
 from simsnn.engines.dual_sparse_work import PixelTables
-from simsnn.engines.systolic_config import ProcessingElement
 from simsnn.engines.systolic_plan import SystolicPlan
 from simsnn.engines.vector_unit_plan import VectorPlan
 from simsnn.mapping.accesses import memory_pairs
 from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.tasks import task_of
-from simsnn.preparation import MappedStep, check_cost, with_activity
+from simsnn.preparation import check_cost, with_activity
 from simsnn.schedule.graph import Chunk
 from simsnn.sim.task_run import TaskRun
 from simsnn.sim.wait import Wait
 from simsnn.sweep.caches import Bounded
+from simsnn.sweep.dense import is_dense
+from simsnn.sweep.step_mapping import MappedProgram
 from simsnn.workload.operation import GemmOperation
 
 MOST_COSTS = 4096
@@ -110,42 +111,42 @@ class OperationCosts:
             self._priced[key] = moves  # its id names it as long as it is kept
 
     def of(
-        self, step: MappedStep, prices: Prices, activity: ResolvedActivity, scopes: tuple[int, ...]
+        self, program: MappedProgram, machine: Machine, prices: Prices, activity: ResolvedActivity
     ) -> tuple[OperationCost, ...]:
-        """Costs of the operations of a step, in their order.
+        """Costs of the tasks of a program, in their order.
 
         Parameters
         ----------
-        step : MappedStep
-            Operations placed, cut and fused, dense; the machine.
-        prices : Prices
-            What actions cost.
+        program : MappedProgram
+            Operations placed, cut and fused, dense.
+        machine, prices : Machine, Prices
+            Where they run, and what actions cost.
         activity : ResolvedActivity
             Spikes and masks.
-        scopes : tuple of int
-            Of every engine.
         """
-        numbers = range(len(step.mapped))
-        return tuple(self._of(step, number, prices, activity, scopes) for number in numbers)
+        costs: dict[int, OperationCost] = {}
+        for number, item in enumerate(program.alike):
+            if id(item) not in costs:
+                costs[id(item)] = self._of(program, number, machine, prices, activity)
+        return tuple(costs[id(item)] for item in program.alike)
 
     def _of(
-        self, step: MappedStep, number: int, prices: Prices, activity: ResolvedActivity, scopes: tuple[int, ...]
+        self, program: MappedProgram, number: int, machine: Machine, prices: Prices, activity: ResolvedActivity
     ) -> OperationCost:
-        item = step.mapped[number]
+        item, scopes = program.alike[number], program.scopes
         scope, dense = scopes[item.placement.engine], is_dense(item.choice.plan)
         if dense:
             # the moves are those of one shape, in one place of a pair, in one scope
             key: Hashable = (id(item.choice.moves), item.consumes, scope, prices.number)
             kept: object = item.choice.moves
         else:
-            partner = (
-                scopes[step.mapped[number + (-1 if item.consumes else 1)].placement.engine] if item.fused else None
-            )
+            other = program.tasks[number + (-1 if item.consumes else 1)] if item.fused is not None else item
+            partner = scopes[other.placement.engine]
             key = (item.operation, item.placement, item.fused is not None, scope, partner, prices.number, id(activity))
             kept = activity
         found = self._known.get(key)
         if found is None:
-            found = kept, _cost(item if dense else self._bound(item, activity), step.machine, prices)
+            found = kept, _cost(item if dense else self._bound(item, activity), machine, prices)
             self._known[key] = found
         return found[1]
 
@@ -158,13 +159,6 @@ class OperationCosts:
         _, tables = self._tables.made(key, lambda: (activity, Bounded(MOST_TABLES)))
         bound = plan.with_activity(activity.product(operation), tables)
         return replace(item, choice=replace(item.choice, plan=bound))
-
-
-def is_dense(plan: Plan) -> bool:
-    """Whether a plan costs the same whatever the activity."""
-    if isinstance(plan, SystolicPlan):
-        return plan.config.pe is not ProcessingElement.GATED_ADD
-    return isinstance(plan, VectorPlan)
 
 
 def _cost(item: MappedOperation, machine: Machine, prices: Prices) -> OperationCost:

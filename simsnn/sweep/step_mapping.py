@@ -9,7 +9,7 @@ both engines. Refusals are never remembered: they name the operation that met th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from simsnn.activities import update_rule
@@ -21,15 +21,14 @@ from simsnn.mapping.blocking import LaidOut, LayOut, Shares, laid_out
 from simsnn.mapping.build import map_placed, placed, sram_users
 from simsnn.mapping.fusion import Follow, Fuse, Fused, fused
 from simsnn.mapping.machine import Machine
-from simsnn.mapping.mapped import MappedOperation, Placed
+from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.place import Placement
-from simsnn.mapping.search import anywhere
+from simsnn.mapping.search import CutSearch, anywhere
 from simsnn.preparation import build_experiment_network, parallel_forms, step_operations
 from simsnn.sweep.caches import Bounded, Recent
+from simsnn.sweep.program import Program, Query, ShapeNumber
 from simsnn.workload.network import Network
 from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
-
-ShapeNumber = Callable[[tuple[tuple[Operation, Placement], ...]], Hashable]
 
 MOST_CHUNKS = 2**17
 """Chunks of the cuts, of the pairs, and of the layouts that are remembered."""
@@ -39,11 +38,23 @@ MOST_PROGRAMS = 8
 
 
 @dataclass(frozen=True)
-class Program:
-    """Operations of a step on their engines, and which engines touch each SRAM."""
+class MappedProgram:
+    """A program as it runs.
 
-    pieces: tuple[Placed, ...]
-    users: tuple[frozenset[int], ...]
+    Parameters
+    ----------
+    tasks : tuple of MappedOperation
+        In order, under their own names: who waits for whom, and what lives how long, is read from them. Their cuts
+        may be those of another point.
+    alike : tuple of MappedOperation
+        For each of them one that is cut, fused and costs the same, at this point; equal ones are one object.
+    scopes : tuple of int
+        Scope of every engine.
+    """
+
+    tasks: tuple[MappedOperation, ...]
+    alike: tuple[MappedOperation, ...]
+    scopes: tuple[int, ...]
 
 
 class StepMapping:
@@ -77,17 +88,28 @@ class StepMapping:
 
     def mapped(
         self, experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine
-    ) -> tuple[tuple[MappedOperation, ...], tuple[int, ...]]:
-        """Operations placed, cut and fused, as ``map_operations`` does it, and the scopes of the engines."""
+    ) -> MappedProgram:
+        """Operations placed, cut and fused, as ``map_operations`` does it."""
         program = self._program(experiment, operations, machine)
         scopes = self._scopes(experiment, machine, program.users)
+        asked: list[Query] = []
 
         def key(*items: tuple[Operation, Placement]) -> Hashable:
+            if len(items) > 1:
+                asked.append((id(items[0][0]), id(items[1][0])))
             return self._shape(items), tuple(scopes[placement.engine] for _, placement in items)
 
         shares = self._shares(machine, program.users)
-        known = Known(self._cuts, self._pairs, key, _Layouts(self._moves, self._fused, self._shape, shares))
-        return map_placed(program.pieces, experiment.mapping, machine, anywhere, known), scopes
+        layouts = _Layouts(self._moves, self._fused, self._shape, shares)
+        known, mapping = Known(self._cuts, self._pairs, key, layouts), experiment.mapping
+        search = CutSearch(machine, program.users, mapping.most_chunks, anywhere, known)
+        found = program.repeated(search)
+        if found is not None:
+            return MappedProgram(*found, scopes)
+        asked.clear()
+        mapped = map_placed(program.pieces, mapping, machine, anywhere, known)
+        program.learn(mapped, asked, self._shape)
+        return MappedProgram(mapped, mapped, scopes)
 
     def _program(self, experiment: ExperimentConfig, operations: tuple[Operation, ...], machine: Machine) -> Program:
         mixes = any(isinstance(o, GemmOperation) and o.mixing is not None for o in operations)
@@ -96,7 +118,7 @@ class StepMapping:
 
         def place_all() -> Program:
             pieces = placed(operations, experiment.mapping, machine)
-            return Program(pieces, sram_users(pieces, machine))
+            return Program(pieces, sram_users(pieces, machine), self._shape)
 
         inputs = (operations, experiment.mapping, machine.config.name, engines, holders)
         return self._placed.made(inputs, place_all)
