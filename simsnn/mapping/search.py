@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from simsnn.mapping.alike import Known
 from simsnn.mapping.blocking import MOST_CHUNKS, Shares
@@ -45,4 +46,8 @@ class CutSearch:
 
     def shares(self, engine: int) -> Shares:
         """Bytes that one chunk of an engine may occupy in each SRAM."""
-        return Shares.of(self.machine, self.users, engine)
+        return self._shares[engine]
+
+    @cached_property
+    def _shares(self) -> tuple[Shares, ...]:
+        return tuple(Shares.of(self.machine, self.users, engine) for engine in range(len(self.machine.engines)))

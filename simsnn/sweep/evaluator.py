@@ -74,7 +74,7 @@ class PointEvaluator:
         self._widths: Recent[tuple[DatapathWidths, ...]] = Recent(MOST_WIDTHS)
         self._areas: Bounded[Hashable, float] = Bounded(MOST_AREAS)
 
-    @collector_paused()
+
     def evaluate(self, experiment: ExperimentConfig, activity: ActivitySource = resolve_activity) -> PointMetrics:
         """Metrics of one point.
 

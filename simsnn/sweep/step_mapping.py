@@ -100,7 +100,7 @@ class StepMapping:
             return self._shape(items), tuple(scopes[placement.engine] for _, placement in items)
 
         shares = self._shares(machine, program.users)
-        layouts = _Layouts(self._moves, self._fused, self._shape, shares)
+        layouts = _Layouts(self._moves, self._fused, self._shape, shares, scopes)
         known, mapping = Known(self._cuts, self._pairs, key, layouts), experiment.mapping
         search = CutSearch(machine, program.users, mapping.most_chunks, anywhere, known)
         found = program.repeated(search)
@@ -161,8 +161,9 @@ class _Layouts:
         pairs: Bounded[Hashable, Fused | None],
         shape: ShapeNumber,
         shares: tuple[int, ...],
+        scopes: tuple[int, ...],
     ) -> None:
-        self._moves, self._pairs, self._shape, self._shares = moves, pairs, shape, shares
+        self._moves, self._pairs, self._shape, self._shares, self._scopes = moves, pairs, shape, shares, scopes
 
     def moves(self, operation: Operation, placement: Placement) -> LayOut:
         """Finds the moves of a plan of this operation, or remembers them."""
@@ -179,7 +180,7 @@ class _Layouts:
     def pair(self, producer: MappedOperation, consumer: MappedOperation) -> Fuse:
         """Finds how this pair runs, or remembers it from a plan of the same layout."""
         items = tuple((item.operation, item.placement) for item in (producer, consumer))
-        engines = (producer.placement.engine, consumer.placement.engine)
+        base = (self._shape(items), self._shares[producer.placement.engine], self._scopes[consumer.placement.engine])
 
         def fuse(
             plan: Plan,
@@ -192,9 +193,7 @@ class _Layouts:
             layout = getattr(plan, "layout", None)
             if layout is None:
                 return fused(plan, operation, follow, tensor, machine, shares)
-            config = machine.engines[engines[1]].config
-            key = (self._shape(items), *(self._shares[engine] for engine in engines), config, layout)
-            found = self._pairs.made(key, lambda: fused(plan, operation, follow, tensor, machine, shares))
+            found = self._pairs.made((base, layout), lambda: fused(plan, operation, follow, tensor, machine, shares))
             if found is None:
                 return None
             follower = found.consumer.plan.renamed(operation)  # type: ignore[attr-defined]

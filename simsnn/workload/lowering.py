@@ -233,6 +233,7 @@ def _right_columns(geometry: ConvGeometry, pass_: Pass, b_lowering: BLowering) -
     return geometry.out_channels // geometry.groups
 
 
+@lru_cache(maxsize=1024)
 def lowered(geometry: ConvGeometry, pass_: Pass, b_lowering: BLowering, slots: int) -> tuple[Lowered, ...]:
     """Products of one pass in fold-list order (group outer, phase inner), with their meaning.
 
@@ -262,6 +263,7 @@ def lowered(geometry: ConvGeometry, pass_: Pass, b_lowering: BLowering, slots: i
     return tuple(products)
 
 
+@lru_cache(maxsize=1024)
 def lower(geometry: ConvGeometry, pass_: Pass, b_lowering: BLowering, slots: int) -> tuple[Gemm, ...]:
     """Sizes of :func:`lowered` alone."""
     return tuple(product.gemm for product in lowered(geometry, pass_, b_lowering, slots))
