@@ -250,6 +250,10 @@ def _line_buffer_reads(
 
 
 def _ranges(bounds: bytes, piece: int) -> Ints:
+    if len(bounds) == 16 and piece:  # one block
+        stop = int(np.frombuffer(bounds, np.int64)[1])
+        starts = np.arange(0, stop, piece, dtype=np.int64)
+        return np.stack([starts, np.minimum(starts + piece, stop)], axis=1)
     return np.ascontiguousarray(Cut(np.frombuffer(bounds, np.int64), piece).pieces()[:, :2])
 
 

@@ -105,6 +105,8 @@ class SystolicPlan:
 
     def renamed(self, operation: GemmOperation) -> SystolicPlan:
         """Same plan of an operation that differs in its names and samples alone."""
+        if operation is self.operation:
+            return self
         plan = self._sharing(replace(self, operation=operation))
         if "_cost" in self.__dict__:
             plan.__dict__["_cost"] = self._cost
@@ -422,8 +424,8 @@ class SystolicPlan:
         if self.config.scalesim:
             return ()
         left, right, output = self.operation.left, self.operation.right, self.operation.output
-        rows = min(self.config.rows, max(int(g.rows.sizes().max()) for g in self.grids))
-        columns = min(self.config.columns, max(int(g.columns.sizes().max()) for g in self.grids))
+        rows = min(self.config.rows, max(size for g in self.grids for size, _ in g.rows.blocks))
+        columns = min(self.config.columns, max(size for g in self.grids for size, _ in g.columns.blocks))
         left_side = self.dataflow is not Dataflow.IS
         first, second = (rows, columns) if left_side else (columns, rows)
         demand = [PortDemand(left.role, first, 0, left.bits), PortDemand(right.role, second, 0, right.bits)]

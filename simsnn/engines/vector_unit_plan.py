@@ -277,7 +277,7 @@ class VectorPlan:
 
     def renamed(self, operation: VectorOperation) -> Self:
         """Same plan of an operation that differs in its names and samples alone."""
-        return replace(self, operation=operation)
+        return self if operation is self.operation else replace(self, operation=operation)
 
     def port_demand(self) -> tuple[PortDemand, ...]:
         """Elements taken and given at an issue edge, per operand, and the state in ``t_outer``."""

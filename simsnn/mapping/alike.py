@@ -131,6 +131,8 @@ class Known:
         By what ``key`` makes of an operation, or of the two of a pair.
     key : callable
         By default the shape; whoever keeps cuts from one machine to the next adds what else they depend on.
+    paths : mutable mapping
+        By the identity of an operation's moves (kept alive with them): its longest path alone on the machine.
     layouts : Layouts or None
         What chunks of equal layouts move, where that is kept as well.
     """
@@ -138,6 +140,7 @@ class Known:
     cuts: MutableMapping[Hashable, KnownCut] = field(default_factory=dict)
     pairs: MutableMapping[Hashable, KnownPair | None] = field(default_factory=dict)
     key: Callable[..., Hashable] = shape_of
+    paths: MutableMapping[int, tuple[tuple[ChunkMoves, ...], int]] = field(default_factory=dict)
     layouts: Layouts | None = None
 
 

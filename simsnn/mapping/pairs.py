@@ -134,7 +134,7 @@ def _best(producer: MappedOperation, consumer: MappedOperation, search: CutSearc
         search.most_chunks,
         None if search.known.layouts is None else search.known.layouts.pair(producer, consumer),
     )
-    best, fewest = None, _apart_cycles(producer, consumer, machine)
+    best, fewest = None, _apart_cycles(producer, consumer, search)
     # the most promising first, so that most of the others need no closer look
     promising = sorted(((_at_least(fused, machine), i, fused) for i, fused in enumerate(pairs)), key=lambda p: p[:2])
     for least, _, fused in promising:
@@ -165,16 +165,20 @@ def joined(
     )
 
 
-def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, machine: Machine) -> int:
+def _apart_cycles(producer: MappedOperation, consumer: MappedOperation, search: CutSearch) -> int:
+    machine = search.machine
     if producer.placement.engine == consumer.placement.engine:
         chunks = tuple(tuple(Chunk(m.loads, m.stores) for m in item.choice.moves) for item in (producer, consumer))
         return _alone(_tasks((producer, consumer), chunks, (0,)), machine)
-    dram, slots = machine.dram, load_slots(machine)
     moves = (*producer.choice.moves, *consumer.choice.moves)
-    path = sum(
-        path_cycles(item.choice.plan, item.choice.moves, item.slowdown, dram, slots) for item in (producer, consumer)
-    )
-    return max(path, busy_cycles(moves, dram))
+    known, place = search.known.paths, id(consumer.choice.moves)
+    if place not in known:  # many products lead to vector work of one shape
+        known[place] = consumer.choice.moves, _path(consumer, machine)
+    return max(_path(producer, machine) + known[place][1], busy_cycles(moves, machine.dram))
+
+
+def _path(item: MappedOperation, machine: Machine) -> int:
+    return path_cycles(item.choice.plan, item.choice.moves, item.slowdown, machine.dram, load_slots(machine))
 
 
 def _fused_cycles(producer: MappedOperation, consumer: MappedOperation, fused: Fused, machine: Machine) -> int:

@@ -26,7 +26,6 @@ from simsnn.pipeline_run import run_pipeline, with_trained
 from simsnn.preparation import MappedStep, area_model, datapath_widths, energy_model
 from simsnn.refusals import alike_operations, check_activity, check_clock, check_order
 from simsnn.results.sweep_table import PointMetrics
-from simsnn.sim.garbage import collector_paused
 from simsnn.simulation import run_prepared
 from simsnn.sweep.caches import Bounded, Recent
 from simsnn.sweep.closed_point import ClosedPoint
@@ -73,7 +72,6 @@ class PointEvaluator:
         self._prices: Bounded[Hashable, Prices] = Bounded(MOST_ENERGY_MODELS)
         self._widths: Recent[tuple[DatapathWidths, ...]] = Recent(MOST_WIDTHS)
         self._areas: Bounded[Hashable, float] = Bounded(MOST_AREAS)
-
 
     def evaluate(self, experiment: ExperimentConfig, activity: ActivitySource = resolve_activity) -> PointMetrics:
         """Metrics of one point.

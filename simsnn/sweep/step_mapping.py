@@ -24,6 +24,7 @@ from simsnn.mapping.machine import Machine
 from simsnn.mapping.mapped import MappedOperation
 from simsnn.mapping.place import Placement
 from simsnn.mapping.search import CutSearch, anywhere
+from simsnn.mapping.transfers import ChunkMoves
 from simsnn.preparation import build_experiment_network, parallel_forms, step_operations
 from simsnn.sweep.caches import Bounded, Recent
 from simsnn.sweep.program import Program, Query, ShapeNumber
@@ -68,6 +69,7 @@ class StepMapping:
         self._pairs: Bounded[Hashable, KnownPair | None] = Bounded(MOST_CHUNKS, _chunks_of_pair)
         self._moves: Bounded[Hashable, LaidOut] = Bounded(MOST_CHUNKS, lambda found: len(found[0]) + 1)
         self._fused: Bounded[Hashable, Fused | None] = Bounded(MOST_CHUNKS, _chunks_of_fused)
+        self._paths: Bounded[int, tuple[tuple[ChunkMoves, ...], int]] = Bounded(MOST_CHUNKS, lambda path: len(path[0]))
         # Of the very operations (kept alive here): the number of their shape.
         self._shapes: Bounded[tuple[int, ...], tuple[tuple[Operation, ...], Hashable]] = Bounded(MOST_SHAPES)
         self._numbers: Bounded[Hashable, int] = Bounded(MOST_SHAPES)
@@ -101,7 +103,7 @@ class StepMapping:
 
         shares = self._shares(machine, program.users)
         layouts = _Layouts(self._moves, self._fused, self._shape, shares, scopes)
-        known, mapping = Known(self._cuts, self._pairs, key, layouts), experiment.mapping
+        known, mapping = Known(self._cuts, self._pairs, key, self._paths, layouts), experiment.mapping
         search = CutSearch(machine, program.users, mapping.most_chunks, anywhere, known)
         found = program.repeated(search)
         if found is not None:
