@@ -21,25 +21,15 @@ from simsnn.costs import CycleBreakdown, EngineCost, OperandClass
 from simsnn.engines.base import Box, BufferAccess, Dataflow, PortDemand, State, Tile, Work
 from simsnn.engines.mixing_tiles import MixingTiles
 from simsnn.engines.systolic_blocking import Blocking, Ints
-from simsnn.engines.systolic_chunk_count import chunks_of_product
 from simsnn.engines.systolic_config import Drain, ProcessingElement, SystolicConfig, machine_switches
 from simsnn.engines.systolic_counts import action_counts, buffer_accesses
 from simsnn.engines.systolic_formula import formula
 from simsnn.engines.systolic_grid import FoldGrid, SlotAxes, fold_grid
-from simsnn.engines.systolic_mixing import Triangle, blocks_columns, kept_folds, triangle_words
+from simsnn.engines.systolic_mixing import Triangle, blocks_columns, kept_folds
+from simsnn.engines.systolic_tables import ChunkTables, chunk_tables, count_chunks, layout_of, whole_boxes
 from simsnn.engines.systolic_tiles import TileMap
 from simsnn.kernels import folds
-from simsnn.kernels.systolic_chunks import (
-    C_COLUMN_HI,
-    C_GEMM,
-    C_ISSUES,
-    C_ROW_HI,
-    C_STREAM_HI,
-    CHUNK_WORDS,
-    CHUNKS,
-    RUNS,
-    chunk_nest,
-)
+from simsnn.kernels.systolic_chunks import C_GEMM, C_ISSUES
 from simsnn.workload.lowering import Lowered, lowered
 from simsnn.workload.operation import Gemm, GemmOperation, Pass, SlotAxis
 from simsnn.workload.product_activity import ProductActivity
@@ -53,15 +43,6 @@ _SHARED = (
     *("chunk_count", "boxes", "tables", "cycles", "partial_outputs"),
 )
 """What a plan found out that depends neither on the names of its operands nor on the activity."""
-
-
-@dataclass(frozen=True, eq=False)
-class ChunkTables:
-    """Runs of equal folds (int64[., RUN_WORDS]), their bounds per chunk, and the chunk boxes."""
-
-    runs: Ints
-    bounds: Ints
-    boxes: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,77 +167,35 @@ class SystolicPlan:
         return (self.config.rows, self.config.columns) if self.config.full_folds else (0, 0)
 
     @cached_property
-    def _sizes(self) -> tuple[int, int]:
-        """Rows of the run table and number of chunks, counted without making either."""
-        cursor = np.zeros(2, np.int64)
-        empty = ChunkTables(np.zeros((0, folds.RUN_WORDS), np.int64), np.zeros(0, np.int64), np.zeros((0, 8), np.int64))
-        self._walk(empty, cursor, fill=False)
-        return int(cursor[RUNS]), int(cursor[CHUNKS])
-
-    @cached_property
     def tables(self) -> ChunkTables:
         """Chunk tables of all products."""
-        rows, chunks = self._sizes
-        runs = np.zeros((rows, folds.RUN_WORDS), np.int64)
-        tables = ChunkTables(runs, np.full(chunks + 1, rows), np.zeros((chunks, CHUNK_WORDS), np.int64))
-        self._walk(tables, np.zeros(2, np.int64), fill=True)
-        return tables
-
-    def _walk(self, tables: ChunkTables, cursor: Ints, *, fill: bool) -> None:
-        triangle, nests = triangle_words(self.triangle), {}
-        for gemm, grid, _ in self.distinct:
-            outer, middle, inner = grid.pieces()
-            axes = np.array(grid.order, dtype=np.int64)
-            nests[gemm] = (outer, middle, inner, axes, grid.tiles, *self.full, triangle)
-        for index, gemm in enumerate(self.gemms):
-            chunk_nest(index, *nests[gemm], tables.runs, tables.bounds, tables.boxes, cursor, fill)
+        return chunk_tables(self)
 
     @cached_property
     def chunk_count(self) -> int:
-        """Number of chunks; counted by a walk through the folds only where nothing shorter tells."""
-        if self.triangle is None:
-            axes, blocking = self.axes
-            times = Counter(self.period)
-            each = [chunks_of_product(gemm, axes, self.config, self.dataflow, blocking) for gemm in times]
-            if None not in each:
-                return self.groups * sum(n * count for n, count in zip(each, times.values(), strict=True) if n)
-        return self._sizes[1]
+        """Number of chunks."""
+        return count_chunks(self)
 
     @cached_property
     def boxes(self) -> Ints:
         """Chunk boxes, int64[chunks, CHUNK_WORDS]; where each product is one chunk, without a walk."""
         if self.triangle is not None or self.chunk_count != len(self.gemms):
             return self.tables.boxes
-        found = np.zeros((len(self.gemms), CHUNK_WORDS), np.int64)
-        found[:, C_GEMM] = range(len(found))
-        for number in range(len(found)):
-            grid = self.grids[number % len(self.grids)]
-            sizes = [int(cut.bounds[-1]) for cut in (grid.rows, grid.columns, grid.stream)]
-            found[number, [C_ROW_HI, C_COLUMN_HI, C_STREAM_HI]] = sizes
-            found[number, C_ISSUES] = grid.rows.count() * grid.columns.count() * sizes[2]
-        return found
+        return whole_boxes(self)
 
     @cached_property
     def layout(self) -> Hashable | None:
         """Names the tiles of all chunks, among plans of one operation; arrays of many shapes share one."""
-        if self.operation.mixing is not None or self.products is None:
-            return None
-        spill = self.config.psum == "spill" and not self.config.scalesim and self.dataflow is not Dataflow.OS
-        base = (self.config.b_lowering, self.gemms, (self.config.rows, self.config.acc_width) if spill else ())
-        if self.chunk_count == len(self.gemms):
-            return base
-        return (*base, self.dataflow, self.boxes.tobytes())
+        return layout_of(self)
 
     @property
     def least_chunks(self) -> int:
         """Not above ``chunk_count``, and known without a walk through the folds: what may share a chunk counts once."""
         if self.triangle is None:
             return self.chunk_count
-        found = 0
-        for _, grid, times in self.distinct:
-            rows, columns = grid.rows.groups(), grid.columns.groups()
-            found += times * max(rows, columns)  # every run of them is in some chunk, not every pair
-        return found * self.groups
+        # every run of rows or columns is in some chunk, not every pair of them
+        most = sum(times * max(grid.rows.groups(), grid.columns.groups()) for _, grid, times in self.distinct)
+        return most * self.groups
 
     @property
     def cuts(self) -> Cuts:
