@@ -36,11 +36,9 @@ def shapes() -> list[Keys]:
 def sweep_shapes() -> Measurement:
     """Seconds for all points, start of both processes included."""
     points = shapes()
-    metrics, seconds = evaluate_in_processes(base, ARRAY, points)
-    ordinary = ordinary_seconds(base, ARRAY, points, metrics)
-    note = (
-        f"{len(points):,} points, {len(points) / seconds:,.0f} a second on {WORKERS} cores; ordinary"
-        f" {1 / ordinary:,.1f} a second on one: {ordinary * len(points) / seconds / WORKERS:,.0f} x a core;"
-        " synthetic activity, most_chunks 1"
+    found = evaluate_in_processes(base, ARRAY, points)
+    ordinary = ordinary_seconds(base, ARRAY, points, found)
+    note = f"{found.note(ordinary)}; synthetic activity, most_chunks 1"
+    return Measurement(
+        found.seconds, Yardstick(f"api.simulate in {WORKERS} processes", ordinary * len(points) / WORKERS), note
     )
-    return Measurement(seconds, Yardstick(f"api.simulate on {WORKERS} cores", ordinary * len(points) / WORKERS), note)

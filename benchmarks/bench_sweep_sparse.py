@@ -39,11 +39,9 @@ def sweep_sparse() -> Measurement:
     plans = (item.choice.plan for item in prepared.mapped)  # type: ignore[union-attr]
     pixels = sum(plan.pixel_work.pixels for plan in plans if isinstance(plan, DualSparsePlan))
     points = sizes()
-    metrics, seconds = evaluate_in_processes(base, ARRAY, points)
-    ordinary = ordinary_seconds(base, ARRAY, points, metrics)
-    note = (
-        f"{len(points)} points of a training step on {pixels:,} recorded pixels, {len(points) / seconds:,.1f} a second"
-        f" on {WORKERS} cores; ordinary {1 / ordinary:,.2f} a second on one:"
-        f" {ordinary * len(points) / seconds / WORKERS:,.1f} x a core"
+    found = evaluate_in_processes(base, ARRAY, points)
+    ordinary = ordinary_seconds(base, ARRAY, points, found)
+    note = f"{found.note(ordinary)}; a training step, {pixels:,} pixels of recorded activity"
+    return Measurement(
+        found.seconds, Yardstick(f"api.simulate in {WORKERS} processes", ordinary * len(points) / WORKERS), note
     )
-    return Measurement(seconds, Yardstick(f"api.simulate on {WORKERS} cores", ordinary * len(points) / WORKERS), note)

@@ -25,6 +25,8 @@ from benchmarks.bench_reversible import (
 from benchmarks.bench_scalesim import scalesim_ratio
 from benchmarks.bench_spike_gemm import spike_gemm
 from benchmarks.bench_spikepipe_scheduler import spikepipe_scheduler
+from benchmarks.bench_sweep_shapes import sweep_shapes
+from benchmarks.bench_sweep_sparse import sweep_sparse
 from benchmarks.measurement import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -56,4 +58,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "psu_forward_backward": psu_forward_backward,
     "learned_units": learned_units,
     "combined_grid": combined_grid,
+    "sweep_shapes": sweep_shapes,
+    "sweep_sparse": sweep_sparse,
 }

@@ -10,6 +10,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import median
 
@@ -45,24 +46,44 @@ def _changed(array: object, keys: dict[str, int | str]) -> object:
     return model.model_validate(array.model_dump(mode="json") | keys)  # type: ignore[attr-defined]
 
 
-def evaluate_in_processes(base: Base, name: str, points: Sequence[Keys]) -> tuple[list[PointMetrics], float]:
-    """Metrics of all points in their order, and wall seconds, start of the processes included."""
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Metrics of all points in their order; wall seconds and processor seconds, start of the processes included."""
+
+    metrics: list[PointMetrics]
+    seconds: float
+    processor_seconds: float
+
+    def note(self, ordinary_seconds: float) -> str:
+        """Points per second, beside those of the ordinary path on one core."""
+        points = len(self.metrics)
+        times = ordinary_seconds * points / self.seconds / WORKERS
+        return (
+            f"{points / self.seconds:,.1f} points a second in {WORKERS} processes, {times:,.1f} x api.simulate"
+            f" ({1 / ordinary_seconds:,.2f} a second on one core); {self.processor_seconds:,.1f} s of processor time"
+        )
+
+
+def evaluate_in_processes(base: Base, name: str, points: Sequence[Keys]) -> Evaluated:
+    """Metrics of all points, half of them in each process."""
     start = time.perf_counter()
     shares = [points[worker::WORKERS] for worker in range(WORKERS)]
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(evaluate_share, [base] * WORKERS, [name] * WORKERS, shares))
     seconds = time.perf_counter() - start
-    return [found[point % WORKERS][point // WORKERS] for point in range(len(points))], seconds
+    metrics = [found[point % WORKERS][0][point // WORKERS] for point in range(len(points))]
+    return Evaluated(metrics, seconds, sum(used for _, used in found))
 
 
-def evaluate_share(base: Base, name: str, points: Sequence[Keys]) -> list[PointMetrics]:
-    """Metrics of the points of one process."""
+def evaluate_share(base: Base, name: str, points: Sequence[Keys]) -> tuple[list[PointMetrics], float]:
+    """Metrics of the points of one process, and all processor time that it has used."""
     experiment, evaluator = base(), PointEvaluator()
     gc.freeze()  # what is there when the work starts need not be looked through again
-    return [evaluator.evaluate(of_array(experiment, name, point)) for point in points]
+    metrics = [evaluator.evaluate(of_array(experiment, name, point)) for point in points]
+    return metrics, time.process_time()
 
 
-def ordinary_seconds(base: Base, name: str, points: Sequence[Keys], metrics: Sequence[PointMetrics]) -> float:
+def ordinary_seconds(base: Base, name: str, points: Sequence[Keys], found: Evaluated) -> float:
     """Seconds of one point by ``api.simulate``, over a few of them that must agree.
 
     Raises
@@ -76,6 +97,6 @@ def ordinary_seconds(base: Base, name: str, points: Sequence[Keys], metrics: Seq
         start = time.perf_counter()
         report = simulate(point).report
         seconds.append(time.perf_counter() - start)
-        if PointMetrics.of(report) != metrics[number]:
+        if PointMetrics.of(report) != found.metrics[number]:
             raise NotMeasured(f"point {number} differs from its ordinary run")
     return median(seconds[1:])
