@@ -133,7 +133,7 @@ def _bounds(gemm: Gemm, slot_axes: SlotAxes, blocking: Blocking) -> tuple[Ints, 
     found = []
     for axis, length in ((SlotAxis.M, gemm.m), (SlotAxis.K, gemm.k), (SlotAxis.N, gemm.n)):
         bounds = np.array([0, length], np.int64)
-        if axis is slot_axes.axis:
+        if axis is slot_axes.axis and blocking.slot_blocks > 1:
             bounds = balanced(slot_axes.slots, blocking.slot_blocks) * (length // slot_axes.slots)
         found.append(refine(bounds, blocking.row_blocks) if axis is slot_axes.refined else bounds)
     return found[0], found[1], found[2]
@@ -154,6 +154,8 @@ def _tiles(hard: Ints, slots: int, blocking: Blocking) -> Ints:
 
     Hard blocks are whole slots, or whole parts of slots when there are more blocks than slots.
     """
+    if blocking.slot_blocks == blocking.row_blocks == 1:
+        return hard
     blocks = len(hard) - 1
     if blocks > slots:
         return refine(hard, -(-blocking.row_blocks // (blocks // slots)))

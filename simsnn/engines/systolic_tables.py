@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsnn.engines.base import Dataflow
-from simsnn.engines.systolic_blocking import Ints
+from simsnn.engines.systolic_blocking import Blocking, Ints
 from simsnn.engines.systolic_chunk_count import chunks_of_product
 from simsnn.engines.systolic_config import PartialSums
 from simsnn.engines.systolic_mixing import triangle_words
@@ -29,6 +29,9 @@ from simsnn.kernels.systolic_chunks import (
 
 if TYPE_CHECKING:
     from simsnn.engines.systolic_plan import SystolicPlan
+
+WHOLE = Blocking()
+"""Nothing is cut but what the accumulator asks for, which shares a chunk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,8 @@ def chunk_tables(plan: SystolicPlan) -> ChunkTables:
 def count_chunks(plan: SystolicPlan) -> int:
     """Number of chunks; counted by a walk only where nothing shorter tells."""
     if plan.triangle is None:
+        if plan.blocking == WHOLE and plan.operation.mixing is None:
+            return len(plan.gemms)
         axes, blocking = plan.axes
         times = Counter(plan.period)
         each = [chunks_of_product(gemm, axes, plan.config, plan.dataflow, blocking) for gemm in times]

@@ -129,7 +129,7 @@ class StepMapping:
         self, experiment: ExperimentConfig, machine: Machine, users: tuple[frozenset[int], ...]
     ) -> tuple[int, ...]:
         """Numbers of what cuts depend on beside their shape, engine by engine."""
-        rest = (tuple(sram.config for sram in machine.srams), machine.dram, experiment.mapping.most_chunks)
+        rest = self.number((self._srams(machine), machine.dram, experiment.mapping.most_chunks))
         return tuple(
             self.number((engine.kind, engine.config, Shares.of(machine, users, index), rest))
             for index, engine in enumerate(machine.engines)
@@ -137,11 +137,14 @@ class StepMapping:
 
     def _shares(self, machine: Machine, users: tuple[frozenset[int], ...]) -> tuple[int, ...]:
         """Numbers of what moves depend on beside their shape and layout, engine by engine."""
-        srams = tuple(sram.config for sram in machine.srams)
+        srams = self._srams(machine)
         return tuple(
             self.number((engine.kind, Shares.of(machine, users, index), srams))
             for index, engine in enumerate(machine.engines)
         )
+
+    def _srams(self, machine: Machine) -> int:
+        return self.number(tuple(sram.config for sram in machine.srams))
 
     def number(self, what: Hashable) -> int:
         """A small number that stands for a value as long as it is remembered, and for no other ever."""
