@@ -127,16 +127,19 @@ class Cut:
 
     def runs(self, full: int = 0) -> Ints:
         """(size, count) of consecutive equal pieces; ``full`` > 0 charges that size for each piece."""
-        if full not in self._runs:
-            self._runs[full] = np.array(self.equal_pieces(full), dtype=np.int64).reshape(-1, 2)
-        return self._runs[full]
-
-    @cached_property
-    def _runs(self) -> dict[int, Ints]:
-        return {}
+        return np.array(self.equal_pieces(full), dtype=np.int64).reshape(-1, 2)
 
     def equal_pieces(self, full: int = 0) -> list[tuple[int, int]]:
         """The rows of :meth:`runs`."""
+        if full not in self._equal_pieces:
+            self._equal_pieces[full] = self._find_equal_pieces(full)
+        return self._equal_pieces[full]
+
+    @cached_property
+    def _equal_pieces(self) -> dict[int, list[tuple[int, int]]]:
+        return {}
+
+    def _find_equal_pieces(self, full: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         for size, count in self.blocks:
             whole, rest = divmod(size, self.piece) if self.piece else (0, size)

@@ -52,8 +52,13 @@ class Bounded(MutableMapping[Key, Value], Generic[Key, Value]):
 
     def made(self, key: Key, make: Callable[[], Value]) -> Value:
         """The entry of a key, made where there is none."""
-        if key in self._entries:
-            return self[key]
+        try:
+            value = self._entries[key]
+        except KeyError:
+            pass
+        else:
+            self._entries.move_to_end(key)
+            return value
         value = self[key] = make()
         return value
 

@@ -8,6 +8,7 @@ theirs are remembered by operation and activity. Every number is made by the sam
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
@@ -77,13 +78,13 @@ class Prices:
 
     def energy_pj(self, pairs: Pairs) -> float:
         """Energy of counted actions: components in their order, as a row of the report adds them up."""
-        counts: dict[ActionKey, int] = {}
+        counts: defaultdict[ActionKey, int] = defaultdict(int)
         for key, count in pairs:
-            counts[key] = counts.get(key, 0) + int(count)
+            if count:
+                counts[key] += int(count)
         terms: dict[str, list[float]] = {}
         for key, count in counts.items():
-            if count:
-                terms.setdefault(key.component, []).append(count * self.price(key))
+            terms.setdefault(key.component, []).append(count * self.price(key))
         return sum(math.fsum(terms[component]) for component in sorted(terms))  # fsum is exact: any order will do
 
 

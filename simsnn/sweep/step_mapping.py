@@ -71,7 +71,7 @@ class StepMapping:
         self._fused: Bounded[Hashable, Fused | None] = Bounded(MOST_CHUNKS, _chunks_of_fused)
         self._paths: Bounded[int, tuple[tuple[ChunkMoves, ...], int]] = Bounded(MOST_CHUNKS, lambda path: len(path[0]))
         # Of the very operations (kept alive here): the number of their shape.
-        self._shapes: Bounded[tuple[int, ...], tuple[tuple[Operation, ...], Hashable]] = Bounded(MOST_SHAPES)
+        self._shapes: Bounded[Hashable, tuple[object, Hashable]] = Bounded(MOST_SHAPES)
         self._numbers: Bounded[Hashable, int] = Bounded(MOST_SHAPES)
         self._count = itertools.count()
 
@@ -151,10 +151,8 @@ class StepMapping:
         return self._numbers.made(what, lambda: next(self._count))
 
     def _shape(self, items: tuple[tuple[Operation, Placement], ...]) -> Hashable:
-        ids = tuple(id(operation) for operation, _ in items)
-        key = (*ids, *(self.number(placement) for _, placement in items))
-        operations = tuple(operation for operation, _ in items)
-        return self._shapes.made(key, lambda: (operations, self.number(shape_of(*items))))[1]
+        key = tuple((id(operation), placement.engine, placement.dataflow) for operation, placement in items)
+        return self._shapes.made(key, lambda: (items, self.number(shape_of(*items))))[1]
 
 
 class _Layouts:
