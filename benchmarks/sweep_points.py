@@ -6,7 +6,6 @@ is validated anew, the other sections of the experiment stay as they are.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from benchmarks.measurement import NotMeasured
 from simsnn.api import simulate
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.results.sweep_table import PointMetrics
+from simsnn.sim.garbage import collector_paused
 from simsnn.sweep.evaluator import PointEvaluator
 
 WORKERS = 2
@@ -78,8 +78,8 @@ def evaluate_in_processes(base: Base, name: str, points: Sequence[Keys]) -> Eval
 def evaluate_share(base: Base, name: str, points: Sequence[Keys]) -> tuple[list[PointMetrics], float]:
     """Metrics of the points of one process, and all processor time that it has used."""
     experiment, evaluator = base(), PointEvaluator()
-    gc.freeze()  # what is there when the work starts need not be looked through again
-    metrics = [evaluator.evaluate(of_array(experiment, name, point)) for point in points]
+    with collector_paused():  # points make no cycles of references
+        metrics = [evaluator.evaluate(of_array(experiment, name, point)) for point in points]
     return metrics, time.process_time()
 
 
