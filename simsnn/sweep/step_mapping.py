@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simsnn.activities import update_rule
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.engines.base import Engine, Plan
 from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.mapping.alike import Known, KnownCut, KnownPair, shape_of
-from simsnn.mapping.blocking import LaidOut, LayOut, Shares, laid_out
+from simsnn.mapping.blocking import Choice, LaidOut, LayOut, Shares, laid_out
 from simsnn.mapping.build import map_placed, placed, sram_users
 from simsnn.mapping.fusion import Follow, Fuse, Fused, fused
 from simsnn.mapping.machine import Machine
@@ -200,7 +200,8 @@ class _Layouts:
             if found is None:
                 return None
             follower = found.consumer.plan.renamed(operation)  # type: ignore[attr-defined]
-            return Fused(replace(found.producer, plan=plan), replace(found.consumer, plan=follower), found.group)
+            first, second = Choice(plan, found.producer.moves, 0), Choice(follower, found.consumer.moves, 0)
+            return Fused(first, second, found.group)
 
         return fuse
 
