@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simsnn.config.quantities import StrictModel
 from simsnn.sweep.caches import Bounded, Recent
+from simsnn.sweep.step_mapping import _hashable
 
 
 def test_the_entry_that_was_not_asked_for_the_longest_goes_first() -> None:
@@ -55,3 +57,12 @@ def test_equal_inputs_find_what_was_made_of_them_and_types_are_told_apart() -> N
     assert recent.made((1,), lambda: "anew") == "whole"
     assert recent.made(([1],), lambda: "anew") == "anew"  # forgotten
     assert recent.made(([1], 2), lambda: "longer") == "longer"
+
+
+def test_a_configuration_with_a_list_is_told_apart_by_its_text() -> None:
+    class Listed(StrictModel):
+        sizes: list[int]
+
+    one, same, other = (_hashable(Listed(sizes=sizes)) for sizes in ([1, 2], [1, 2], [2, 1]))
+    assert one == same != other
+    assert hash(one) == hash(same)
