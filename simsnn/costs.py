@@ -176,12 +176,6 @@ class ActionKey:
         return cls(component, Action(action), int(bits), int(other or 0))
 
 
-def _order(counted: tuple[ActionKey, int]) -> tuple[str, str, int, int]:
-    """Fields of a key as keys are ordered, which a sort compares faster than keys."""
-    key = counted[0]
-    return key.component, key.action, key.bits, key.other_bits
-
-
 @dataclass(frozen=True, slots=True)
 class ActionCounts:
     """Integer counts by action key, sorted, zero counts dropped."""
@@ -191,10 +185,12 @@ class ActionCounts:
     @classmethod
     def of(cls, *pairs: tuple[ActionKey, int]) -> ActionCounts:
         """Build from pairs in any order; equal keys are added up."""
-        total: dict[ActionKey, int] = {}
+        total: dict[tuple[str, Action, int, int], tuple[ActionKey, int]] = {}
         for key, count in pairs:
-            total[key] = total.get(key, 0) + int(count)
-        return cls(tuple(sorted(((key, count) for key, count in total.items() if count), key=_order)))
+            fields = (key.component, key.action, key.bits, key.other_bits)  # compared faster than keys
+            known = total.get(fields)
+            total[fields] = key, int(count) + (known[1] if known is not None else 0)
+        return cls(tuple(total[fields] for fields in sorted(total) if total[fields][1]))
 
     def __add__(self, other: ActionCounts) -> ActionCounts:
         return ActionCounts.of(*self.counts, *other.counts)

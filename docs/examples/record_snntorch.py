@@ -73,7 +73,7 @@ def main(path: str, batches: int = 60) -> None:
     optimizer.zero_grad()
     with record(net, timesteps=STEPS) as recorder:
         loss(batches).backward()
-    print(f"loss {float(value.detach()):.3f}, recorded to {recorder.save(path)}")  # noqa: T201
+    print(f"loss {float(value.detach()):.3f}, recorded to {recorder.save(path)}")
 
 
 if __name__ == "__main__":

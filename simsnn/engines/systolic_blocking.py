@@ -125,12 +125,8 @@ class Cut:
         pieces = ((-(-size // self.piece), count) for size, count in self.blocks)
         return sum(-(-folds // self.per_chunk) * count for folds, count in pieces)
 
-    def runs(self, full: int = 0) -> Ints:
-        """(size, count) of consecutive equal pieces; ``full`` > 0 charges that size for each piece."""
-        return np.array(self.equal_pieces(full), dtype=np.int64).reshape(-1, 2)
-
     def equal_pieces(self, full: int = 0) -> list[tuple[int, int]]:
-        """The rows of :meth:`runs`."""
+        """(size, count) of consecutive equal pieces; ``full`` > 0 charges that size for each piece."""
         if full not in self._equal_pieces:
             self._equal_pieces[full] = self._find_equal_pieces(full)
         return self._equal_pieces[full]

@@ -47,10 +47,10 @@ class FoldGrid:
         """Cut of an axis."""
         return (self.rows, self.columns, self.stream)[axis]
 
-    def runs(self, full_rows: int, full_columns: int) -> list[Ints]:
+    def equal_runs(self, full_rows: int, full_columns: int) -> list[list[tuple[int, int]]]:
         """(size, count) of equal pieces of every loop, outermost first, sizes as timed."""
         full = (full_rows, full_columns, 0)
-        return [self.cut(axis).runs(full[axis]) for axis in self.order]
+        return [self.cut(axis).equal_pieces(full[axis]) for axis in self.order]
 
     def pieces(self) -> list[Ints]:
         """(start, stop, chunk group) of the pieces of every loop, outermost first."""

@@ -287,19 +287,16 @@ class SystolicPlan:
         """State after all folds, nothing late, from the loop nests alone."""
         if self.triangle is not None:  # folds are left out: no rectangular nest
             return self.advance_all(np.zeros(self.chunk_count, np.int64))[0]
-        state, runs, bounds, end = self.start(), [], [], 0
+        state, runs, bounds = self.start(), list[tuple[int, int]](), list[list[int]]()
         for grid in self.grids:
-            loops = grid.runs(*self.full)
-            edges = [end]
-            for loop in loops:
-                edges.append(edges[-1] + len(loop))
-            end = edges[-1]
-            runs += loops
+            edges = [len(runs)]
+            for loop in grid.equal_runs(*self.full):
+                runs += loop
+                edges.append(len(runs))
             bounds.append(edges)
         if not runs:
             return state
-        axes = np.array(self.grids[0].order, dtype=np.int64)
-        table = np.concatenate(runs)
+        axes, table = np.array(self.grids[0].order, dtype=np.int64), np.array(runs, dtype=np.int64)
         folds.run_nests(state, table, np.array(bounds, dtype=np.int64), axes, self.groups, self.machine)
         return state
 

@@ -159,9 +159,13 @@ def joined(
 ) -> tuple[MappedOperation, MappedOperation]:
     """Producer and consumer as they run in a pair."""
     resident = frozenset({writes(producer.operation)[0].tensor})
+    first, second = (
+        (item.operation, item.placement, item.options, choice, item.across, item.slowdown)
+        for item, choice in ((producer, fused.producer), (consumer, fused.consumer))
+    )
     return (
-        replace(producer, choice=fused.producer, fused=fused, resident=resident),
-        replace(consumer, choice=fused.consumer, fused=fused, consumes=True, resident=resident),
+        MappedOperation(*first, fused=fused, consumes=producer.consumes, resident=resident),
+        MappedOperation(*second, fused=fused, consumes=True, resident=resident),
     )
 
 

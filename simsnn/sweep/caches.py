@@ -50,6 +50,13 @@ class Bounded(MutableMapping[Key, Value], Generic[Key, Value]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def find(self, key: Key) -> Value | None:
+        """The entry of a key, or None."""
+        value = self._entries.get(key)
+        if value is not None:
+            self._entries.move_to_end(key)
+        return value
+
     def made(self, key: Key, make: Callable[[], Value]) -> Value:
         """The entry of a key, made where there is none."""
         try:

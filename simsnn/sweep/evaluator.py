@@ -62,7 +62,11 @@ def _file_state(experiment: ExperimentConfig) -> tuple[int, int] | None:
 
 
 class PointEvaluator:
-    """Metrics of points, as one process works through them; everything it remembers is bounded and its own."""
+    """Metrics of points, as one process works through them; everything it remembers is bounded and its own.
+
+    Points make no cycles of references: whoever evaluates many may let the collector rest meanwhile
+    (:func:`simsnn.sim.garbage.collector_paused`), which saves about a tenth of the time.
+    """
 
     def __init__(self) -> None:
         self._steps = StepMapping()

@@ -194,7 +194,7 @@ class _Member:
 def _serve(plan: WorkerPlan, name: str, connection: Connection) -> None:
     """Life of a worker process: tasks in, outcomes out, until the other side closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leading process decides what an interrupt ends
-    gc.set_threshold(200_000, 50, 50)  # as the commands do: next to nothing in a run is cyclic garbage
+    gc.disable()  # the worker collects now and then
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with _quiet(), suppress(EOFError, BrokenPipeError, ConnectionResetError):
         worker = PointWorker(plan, name)

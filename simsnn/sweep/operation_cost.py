@@ -8,12 +8,11 @@ theirs are remembered by operation and activity. Every number is made by the sam
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
 from simsnn.activities import ResolvedActivity
-from simsnn.costs import ActionKey, EngineCost
+from simsnn.costs import Action, ActionKey, EngineCost
 from simsnn.energy.model import EnergyModel
 from simsnn.engines.base import Work
 from simsnn.engines.dual_sparse_plan import DualSparsePlan
@@ -42,6 +41,8 @@ MOST_TABLES = 8
 """Tables of one layer, for engines that slice its weights or deal out its channels differently."""
 
 Pairs = Iterable[tuple[ActionKey, int]]
+_Fields = tuple[str, Action, int, int]
+"""Fields of an action key, which are looked up faster than the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +68,28 @@ class Prices:
 
     def __init__(self, model: EnergyModel, number: int) -> None:
         self.model, self.number = model, number
-        self._prices: dict[ActionKey, float] = {}
+        self._prices: dict[_Fields, float] = {}
 
     def price(self, key: ActionKey) -> float:
         """Price of one action in pJ; ``MissingPrice`` where there is none."""
-        found = self._prices.get(key)
+        fields = (key.component, key.action, key.bits, key.other_bits)
+        found = self._prices.get(fields)
         if found is None:
-            found = self._prices[key] = self.model.price(key)
+            found = self._prices[fields] = self.model.price(key)
         return found
 
     def energy_pj(self, pairs: Pairs) -> float:
         """Energy of counted actions: components in their order, as a row of the report adds them up."""
-        counts: defaultdict[ActionKey, int] = defaultdict(int)
+        counts: dict[_Fields, int] = {}
+        keys: dict[_Fields, ActionKey] = {}
         for key, count in pairs:
             if count:
-                counts[key] += int(count)
+                fields = (key.component, key.action, key.bits, key.other_bits)
+                counts[fields] = counts.get(fields, 0) + int(count)
+                keys[fields] = key
         terms: dict[str, list[float]] = {}
-        for key, count in counts.items():
-            terms.setdefault(key.component, []).append(count * self.price(key))
+        for fields, count in counts.items():
+            terms.setdefault(fields[0], []).append(count * self.price(keys[fields]))
         return sum(math.fsum(terms[component]) for component in sorted(terms))  # fsum is exact: any order will do
 
 
@@ -106,7 +111,7 @@ class OperationCosts:
         """
         moves = item.choice.moves
         key = (id(moves), item.consumes, scope, prices.number, is_dense(item.choice.plan) or item.operation)
-        if key not in self._priced:
+        if self._priced.find(key) is None:
             for action, _ in item.choice.plan.cost().actions.counts:
                 prices.price(action)
             self._priced[key] = moves  # its id names it as long as it is kept
@@ -145,7 +150,7 @@ class OperationCosts:
             partner = scopes[other.placement.engine]
             key = (item.operation, item.placement, item.fused is not None, scope, partner, prices.number, id(activity))
             kept = activity
-        found = self._known.get(key)
+        found = self._known.find(key)
         if found is None:
             found = kept, _cost(item if dense else self._bound(item, activity), machine, prices)
             self._known[key] = found

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from pydantic import BaseModel
 
 from simsnn.activities import update_rule
 from simsnn.config.experiment import ExperimentConfig
 from simsnn.engines.base import Engine, Plan
 from simsnn.engines.systolic_config import SystolicConfig
 from simsnn.mapping.alike import Known, KnownCut, KnownPair, shape_of
-from simsnn.mapping.blocking import LaidOut, LayOut, Shares, laid_out
+from simsnn.mapping.blocking import Choice, LaidOut, LayOut, Shares, laid_out
 from simsnn.mapping.build import map_placed, placed, sram_users
 from simsnn.mapping.fusion import Follow, Fuse, Fused, fused
 from simsnn.mapping.machine import Machine
@@ -33,6 +35,8 @@ from simsnn.workload.operation import GemmOperation, Operation, VectorOperation
 
 MOST_CHUNKS = 2**17
 """Chunks of the cuts, of the pairs, and of the layouts that are remembered."""
+PLAN = 8
+"""Chunks that take as much room as a plan beside them."""
 MOST_SHAPES = 2**15
 MOST_PROGRAMS = 8
 """Networks, programs of operations and placements that are remembered, each."""
@@ -65,7 +69,7 @@ class StepMapping:
         self._networks: Recent[Network] = Recent(MOST_PROGRAMS)
         self._operations: Recent[tuple[Operation, ...]] = Recent(MOST_PROGRAMS)
         self._placed: Recent[Program] = Recent(MOST_PROGRAMS)
-        self._cuts: Bounded[Hashable, KnownCut] = Bounded(MOST_CHUNKS, lambda cut: len(cut.moves))
+        self._cuts: Bounded[Hashable, KnownCut] = Bounded(MOST_CHUNKS, lambda cut: PLAN + len(cut.moves))
         self._pairs: Bounded[Hashable, KnownPair | None] = Bounded(MOST_CHUNKS, _chunks_of_pair)
         self._moves: Bounded[Hashable, LaidOut] = Bounded(MOST_CHUNKS, lambda found: len(found[0]) + 1)
         self._fused: Bounded[Hashable, Fused | None] = Bounded(MOST_CHUNKS, _chunks_of_fused)
@@ -131,7 +135,7 @@ class StepMapping:
         """Numbers of what cuts depend on beside their shape, engine by engine."""
         rest = self.number((self._srams(machine), machine.dram, experiment.mapping.most_chunks))
         return tuple(
-            self.number((engine.kind, engine.config, Shares.of(machine, users, index), rest))
+            self.number((engine.kind, _hashable(engine.config), Shares.of(machine, users, index), rest))
             for index, engine in enumerate(machine.engines)
         )
 
@@ -200,17 +204,27 @@ class _Layouts:
             if found is None:
                 return None
             follower = found.consumer.plan.renamed(operation)  # type: ignore[attr-defined]
-            return Fused(replace(found.producer, plan=plan), replace(found.consumer, plan=follower), found.group)
+            first, second = Choice(plan, found.producer.moves, 0), Choice(follower, found.consumer.moves, 0)
+            return Fused(first, second, found.group)
 
         return fuse
 
 
+def _hashable(config: BaseModel) -> Hashable:
+    """A configuration, or its text where a field of it (a list, a table) cannot be hashed."""
+    try:
+        hash(config)
+    except TypeError:
+        return type(config), config.model_dump_json()
+    return config
+
+
 def _chunks_of_pair(pair: KnownPair | None) -> int:
-    return 1 if pair is None else sum(map(len, pair.moves))
+    return 1 if pair is None else PLAN + sum(map(len, pair.moves))
 
 
 def _chunks_of_fused(pair: Fused | None) -> int:
-    return 1 if pair is None else len(pair.producer.moves) + len(pair.consumer.moves)
+    return 1 if pair is None else PLAN + len(pair.producer.moves) + len(pair.consumer.moves)
 
 
 def _as_placed(engine: Engine, mixes: bool) -> object:

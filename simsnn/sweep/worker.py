@@ -5,6 +5,7 @@ Proof: ``tests/unit/test_sweep_worker.py``.
 
 from __future__ import annotations
 
+import gc
 import time
 import traceback
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from simsnn.config.experiment import ExperimentConfig
 from simsnn.config.loader import Document
 from simsnn.errors import ExitCode, SimsnnError
 from simsnn.results.sweep_table import PointStatus
+from simsnn.sim.garbage import collector_paused
 from simsnn.sweep.activity_store import SharedActivities
 from simsnn.sweep.axes import Axis
 from simsnn.sweep.composition import Composer
@@ -25,6 +27,8 @@ from simsnn.training.delayed import Delays
 from simsnn.workload.network import Network
 
 LONGEST_ERROR = 400
+COLLECTED_EVERY_S = 60.0
+"""Points leave no cycles of references behind, errors may; looking through all that is kept takes half a second."""
 ACTIVITIES = ".activity"
 """Folder inside the sweep's folder, while it runs."""
 
@@ -72,9 +76,18 @@ class PointWorker:
         self._composer = Composer(plan.base, plan.axes)
         self._activities = SharedActivities(Path(plan.folder) / ACTIVITIES)
         self._evaluator = PointEvaluator()
+        self._collected_s = time.monotonic()
 
     def run(self, task: Task) -> Outcome:
         """Evaluate one task; never raises but for an interrupt."""
+        with collector_paused():
+            outcome = self._run(task)
+        if time.monotonic() - self._collected_s > COLLECTED_EVERY_S:
+            gc.collect()
+            self._collected_s = time.monotonic()
+        return outcome
+
+    def _run(self, task: Task) -> Outcome:
         start = time.perf_counter()
         try:
             experiment = self._composer.compose(task.choice)

@@ -181,12 +181,13 @@ def test_shipped_experiments(evaluator: PointEvaluator, name: str) -> None:
         assert isinstance(found, PointMetrics)
 
 
-def test_bare_products_and_trained_activity(evaluator: PointEvaluator, tmp_path: Path) -> None:
+def test_bare_products_and_trained_activity(evaluator: PointEvaluator) -> None:
     for flow in ("ws", "is", "os"):
         check(evaluator, bare(24, 70, 33, CLOSED, f"mapping.F.dataflow={flow}"))
     trained = load("quickstart", ("activity.epochs=1", "workload.batch=8", CLOSED))[0]
     metrics = check(evaluator, trained)
-    assert isinstance(metrics, PointMetrics) and metrics.accuracy is not None
+    assert isinstance(metrics, PointMetrics)
+    assert metrics.accuracy is not None
 
 
 REFUSED = (
@@ -215,7 +216,8 @@ def test_refusals_are_those_of_the_ordinary_path(evaluator: PointEvaluator, key:
     except SimsnnError:
         pytest.fail("the experiment itself is refused: nothing is left to evaluate")
     found = check(evaluator, experiment)
-    assert isinstance(found, tuple) and issubclass(found[0], kind), found
+    assert isinstance(found, tuple), found
+    assert issubclass(found[0], kind), found
     assert isinstance(check(evaluator, synthetic(CLOSED)), PointMetrics)  # nothing of a refusal stays
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simsnn.config.quantities import StrictModel
 from simsnn.sweep.caches import Bounded, Recent
+from simsnn.sweep.step_mapping import _hashable
 
 
 def test_the_entry_that_was_not_asked_for_the_longest_goes_first() -> None:
@@ -12,7 +14,9 @@ def test_the_entry_that_was_not_asked_for_the_longest_goes_first() -> None:
     cache["a"], cache["b"] = 1, 2
     assert cache["a"] == 1
     cache["c"] = 3
-    assert set(cache) == {"a", "c"} and "b" not in cache and len(cache) == 2
+    assert set(cache) == {"a", "c"}
+    assert "b" not in cache
+    assert len(cache) == 2
     with pytest.raises(KeyError):
         cache["b"]
 
@@ -55,3 +59,15 @@ def test_equal_inputs_find_what_was_made_of_them_and_types_are_told_apart() -> N
     assert recent.made((1,), lambda: "anew") == "whole"
     assert recent.made(([1],), lambda: "anew") == "anew"  # forgotten
     assert recent.made(([1], 2), lambda: "longer") == "longer"
+
+
+class Tabled(StrictModel):
+    """A configuration that cannot be hashed."""
+
+    sizes: dict[str, int]
+
+
+def test_a_configuration_with_a_table_is_told_apart_by_its_text() -> None:
+    one, same, other = (_hashable(Tabled(sizes=sizes)) for sizes in ({"a": 1}, {"a": 1}, {"a": 2}))
+    assert one == same != other
+    assert hash(one) == hash(same)
