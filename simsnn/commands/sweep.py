@@ -49,13 +49,15 @@ def print_estimate(plan: SweepPlan, options: SweepOptions, as_json: bool) -> Non
 
 
 def estimate(plan: SweepPlan, workers: int) -> float:
-    """Seconds that the sweep may take: its first point is run here, and nothing is stored."""
-    worker = WorkerPlan(plan.base, plan.axes, "")
-    choice = plan.points[0].choice if plan.points else next(plan.space.grid())
-    with SerialExecutor(worker) as executor:
-        first = next(iter(executor.run((Task("first", choice),))))
+    """Seconds that the sweep may take: two of its points are run here, and nothing is stored.
+
+    The first also pays for kernels, training and what is kept for the rest; the last is counted.
+    """
+    points = [plan.points[0].choice, plan.points[-1].choice] if plan.points else [next(plan.space.grid())] * 2
+    with SerialExecutor(WorkerPlan(plan.base, plan.axes, None)) as executor:
+        *_, last = executor.run(Task(str(number), choice) for number, choice in enumerate(points))
     count = len(plan.points) or getattr(plan.config.sampling, "points", 1)
-    return first.seconds * count / workers
+    return last.seconds * count / min(workers, count)
 
 
 def run_point(plan: SweepPlan, number: int) -> Result:

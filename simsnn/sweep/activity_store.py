@@ -194,11 +194,11 @@ class SharedActivities:
 
     Parameters
     ----------
-    folder : Path
-        Where they lie while the sweep runs; where it cannot be written each worker makes its own.
+    folder : Path or None
+        Where they lie while the sweep runs; where there is none, or it cannot be written, each worker makes its own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self._open: list[tuple[tuple[Any, ...], ResolvedActivity]] = []
 
@@ -210,15 +210,15 @@ class SharedActivities:
         for known, found in self._open:
             if all(one is other for one, other in zip(known, sections, strict=False)) and len(known) == len(sections):
                 return found
-        found = self._shared(_key(sections), make)
+        found = make() if self.folder is None else self._shared(self.folder / _key(sections), make)
         self._open = [*self._open[1 - KEPT :], (sections, found)]
         return found
 
-    def _shared(self, key: str, make: Callable[[], ResolvedActivity]) -> ResolvedActivity:
-        place = self.folder / key
+    @staticmethod
+    def _shared(place: Path, make: Callable[[], ResolvedActivity]) -> ResolvedActivity:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with _locked(self.folder / f"{key}.lock"):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(place.with_name(f"{place.name}.lock")):
                 if not place.exists():
                     save(make(), place)
             return load(place)

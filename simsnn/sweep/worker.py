@@ -43,13 +43,13 @@ class WorkerPlan:
         Composed base experiment.
     axes : tuple of Axis
         What points change.
-    folder : str
-        The sweep's folder, where activity is shared.
+    folder : str or None
+        The sweep's folder, where activity is shared; None for a worker that is alone.
     """
 
     base: Document
     axes: tuple[Axis, ...]
-    folder: str
+    folder: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PointWorker:
     def __init__(self, plan: WorkerPlan, name: str) -> None:
         self.name = name
         self._composer = Composer(plan.base, plan.axes)
-        self._activities = SharedActivities(Path(plan.folder) / ACTIVITIES)
+        self._activities = SharedActivities(None if plan.folder is None else Path(plan.folder) / ACTIVITIES)
         self._evaluator = PointEvaluator()
         self._collected_s = time.monotonic()
 

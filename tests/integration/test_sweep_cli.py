@@ -9,7 +9,7 @@ import pytest
 
 from simsnn.cli import main
 from simsnn.results.sweep_store import INFO, LOG, POINTS, TIMING
-from tests.sweep_files import AXES, sweep_file
+from tests.sweep_files import AXES, BASE, sweep_file
 
 Capture = pytest.CaptureFixture[str]
 
@@ -68,7 +68,11 @@ def test_a_failed_point_is_exit_code_one(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_dry_run_stores_nothing(tmp_path: Path, capsys: Capture) -> None:
-    sweep_file(tmp_path / "files")
+    statistics = "rate: 0.2, temporal_correlation: 0, spatial_correlation: 0, channel_correlation: 0"
+    activity = f"activity: {{kind: synthetic, {statistics}, mask_density: 0.3, gradient_density: 0.3}}\n"
+    network = "network: {preset: digits_mlp}\nmapping: {F: {engine: array0, dataflow: ws}, neuron: {engine: vector0}}\n"
+    kept = [line for line in BASE.splitlines(keepends=True) if not line.startswith(("network", "mapping"))]
+    sweep_file(tmp_path / "files", base="".join(kept) + network + activity)
     assert sweep("--dry-run") == 0
     assert capsys.readouterr().out.startswith("6 points, about ")
     assert sweep("--dry-run", "--json") == 0
