@@ -10,7 +10,7 @@ run: $(READY)
 	$(BIN)/simsnn run configs/experiments/quickstart.yaml
 
 test: lint type
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-torch: $(READY)
 	$(BIN)/python -m pip install --quiet -e '.[nir,torch]' spikingjelly snntorch nirtorch loguru

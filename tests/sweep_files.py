@@ -13,7 +13,7 @@ name: product
 network: {layers: [{name: g0, kind: gemm, m: 17, k: 65, n: 33}]}
 workload: {passes: [F]}
 hardware: {preset: ws32}
-mapping: {F: {engine: array0, dataflow: ws}}
+mapping: {F: {engine: array0, dataflow: ws}, most_chunks: 1}
 simulation: {level: closed_form}
 """
 AXES = """\

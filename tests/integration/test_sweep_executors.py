@@ -52,20 +52,15 @@ def test_a_worker_that_dies_costs_its_point_and_is_replaced(tmp_path: Path) -> N
     assert found[2].error == "the worker process ended with signal 9 (SIGKILL): out of memory?"
 
 
-def test_a_broken_point_of_a_worker_is_a_failed_row(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, AXES)
-    with ProcessExecutor(WorkerPlan(plan.base, plan.axes, str(tmp_path)), 1) as executor:
-        (outcome,) = executor.run([Task("x", (99, 0, 0))])
-    assert (outcome.status, outcome.error) == (PointStatus.FAILED, "IndexError: tuple index out of range")
-
-
-def test_workers_are_pinned_and_the_environment_is_left_as_it_was(tmp_path: Path) -> None:
+def test_a_worker_is_pinned_survives_a_broken_point_and_leaves_the_environment_alone(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, AXES)
     before = dict(os.environ)
     with ProcessExecutor(WorkerPlan(plan.base, plan.axes, str(tmp_path)), 1) as executor:
-        list(executor.run([Task("x", (1, 0, 1))]))
+        outcomes = list(executor.run([Task("x", (99, 0, 0)), Task("y", (1, 0, 1))]))
         pid = executor._team[0]._process.pid
         environment = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    assert [outcome.status for outcome in outcomes] == [PointStatus.FAILED, PointStatus.OK]
+    assert outcomes[0].error == "IndexError: tuple index out of range"
     assert {f"{name}={value}" for name, value in PINNED.items()} <= set(environment)
     assert dict(os.environ) == before
     assert not Path(f"/proc/{pid}").exists()

@@ -14,8 +14,8 @@ from tests.sweep_files import plan_of
 pytest.importorskip("optuna")
 AXES = """\
 axes:
-  - {name: rows, path: hardware.arrays.0.rows, range: [1, 40]}
-  - {name: columns, path: hardware.arrays.0.columns, range: [1, 20]}
+  - {name: rows, path: hardware.arrays.0.rows, range: [8, 47]}
+  - {name: columns, path: hardware.arrays.0.columns, range: [8, 27]}
   - {name: dataflow, path: mapping.F.dataflow, values: [ws, os]}
 """
 SEARCH = """\
@@ -26,12 +26,12 @@ SERIAL = SweepOptions("serial")
 
 
 def test_a_search_stays_in_its_bounds_and_beats_chance(tmp_path: Path) -> None:
-    where = 'where: "rows * columns <= 400"\n'
+    where = 'where: "rows * columns <= 600"\n'
     stored = run_sweep(plan_of(tmp_path, AXES, where + SEARCH), tmp_path / "out", SERIAL)
     rows = stored.table.rows
     assert [row.point for row in rows] == list(range(60))
     assert len({row.values for row in rows}) == 60
-    assert all(int(row.values[0]) * int(row.values[1]) <= 400 for row in rows)  # type: ignore[arg-type]
+    assert all(int(row.values[0]) * int(row.values[1]) <= 600 for row in rows)  # type: ignore[arg-type]
     random = where + SEARCH.replace("nsga2", "random").replace("population: 12, ", "")
     chance = run_sweep(plan_of(tmp_path, AXES, random), tmp_path / "random", SERIAL)
     assert volume(stored.table.rows) > volume(chance.table.rows)

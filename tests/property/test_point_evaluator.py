@@ -103,7 +103,7 @@ def systolic_points(draw: st.DrawFn) -> tuple[str, ...]:
 
 
 @given(systolic_points())
-@settings(SHARED, max_examples=60)
+@settings(SHARED, max_examples=40)
 def test_systolic_points(evaluator: PointEvaluator, keys: tuple[str, ...]) -> None:
     check(evaluator, synthetic("workload.batch=4", *keys))
 
