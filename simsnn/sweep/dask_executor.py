@@ -14,9 +14,8 @@ from distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_wo
 
 from simsnn.errors import ConfigError
 from simsnn.results.sweep_table import PointStatus
-from simsnn.sweep.executors import PINNED
 from simsnn.sweep.log import Outcome
-from simsnn.sweep.worker import PointWorker, Task, WorkerPlan
+from simsnn.sweep.worker import PINNED, PointWorker, Task, WorkerPlan
 
 WAIT_FOR_WORKERS_S, CONNECT_S = 60, 15
 _PLUGIN = "simsnn-sweep"

@@ -23,9 +23,8 @@ from typing import Protocol, Self
 from simsnn.errors import ConfigError
 from simsnn.results.sweep_table import PointStatus
 from simsnn.sweep.log import Outcome
-from simsnn.sweep.worker import PointWorker, Task, WorkerPlan
+from simsnn.sweep.worker import PINNED, PointWorker, Task, WorkerPlan
 
-PINNED = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _READY = "ready"
 EXECUTORS = ("serial", "processes", "dask")
 

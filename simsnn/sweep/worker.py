@@ -27,6 +27,8 @@ from simsnn.training.delayed import Delays
 from simsnn.workload.network import Network
 
 LONGEST_ERROR = 400
+PINNED = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Environment of a worker process: one thread each, there are as many workers as cores."""
 COLLECTED_EVERY_S = 60.0
 """Points leave no cycles of references behind, errors may; looking through all that is kept takes half a second."""
 ACTIVITIES = ".activity"

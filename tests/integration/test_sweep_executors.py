@@ -11,9 +11,9 @@ import pytest
 from simsnn.errors import ConfigError
 from simsnn.results.sweep_store import POINTS
 from simsnn.results.sweep_table import PointStatus
-from simsnn.sweep.executors import PINNED, ProcessExecutor
+from simsnn.sweep.executors import ProcessExecutor
 from simsnn.sweep.runner import SweepOptions, run_sweep
-from simsnn.sweep.worker import Task, WorkerPlan
+from simsnn.sweep.worker import PINNED, Task, WorkerPlan
 from tests.sweep_files import plan_of
 
 AXES = """\
