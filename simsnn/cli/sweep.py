@@ -32,7 +32,7 @@ def sweep(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Running Dask cluster, tcp://host:port.")
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed points again.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed and refused points again.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many points and how long; store nothing.")
     ] = False,

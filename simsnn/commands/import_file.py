@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from simsnn.config.loader import Document, nir_source, override
 from simsnn.config.resolve import build
 from simsnn.errors import ConfigError, Where
 from simsnn.importers.nir_file import MAGIC
-from simsnn.results.store import StorageError
+from simsnn.results.store import writing_file
 from simsnn.workload.activity import Activity, LayerActivity
 from simsnn.workload.network import Format, Network, NetworkConfig, build_network
 
@@ -187,14 +186,8 @@ def _write(path: Path, text: str) -> None:
     """Write a new file, whole or not at all."""
     if path.exists():
         raise ConfigError(f"{path} exists already", value=str(path), remedy="name a new file")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with writing_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}", value=str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _layer_json(entry: LayerActivity) -> dict[str, Any]:

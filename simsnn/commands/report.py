@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from simsnn.commands.stored import find_stored
 from simsnn.config.loader import parse_yaml
 from simsnn.errors import ConfigError
-from simsnn.results.store import CONFIG, LIVE_BYTES, TRACE, StorageError, StoredRun
+from simsnn.results.store import CONFIG, LIVE_BYTES, TRACE, StorageError, StoredRun, writing_file
 from simsnn.results.sweep_store import SUMMARY, StoredSweep
 from simsnn.sim.census import RunMemory
 
@@ -93,22 +92,10 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write beside the file and rename: a full disk or an interrupt leaves what was there before."""
-    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
+    """Write the page whole or not at all, into a folder that is made where needed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
     except OSError as error:
-        remedy = "free some space or choose another place with -o"
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot write {path}: {reason}", value=str(path), remedy=remedy) from None
-    finally:
-        _remove(temporary)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return  # its folder is no folder, or cannot be written: nothing was left there
+        raise StorageError(f"cannot write {path}: {error.strerror}", value=str(path)) from None
+    with writing_file(path) as temporary:
+        temporary.write_bytes(content)

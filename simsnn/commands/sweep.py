@@ -189,10 +189,13 @@ def print_outcome(stored: StoredSweep, console: Console) -> None:
         console.print(f"Pareto front, {goals}{more}:", highlight=False)
         console.print(table)
     for status in (PointStatus.FAILED, PointStatus.REFUSED):
-        for row in counts[status][:2]:
-            console.print(
-                f"{status.value}, point {row.point}: {row.error}", highlight=False, markup=False, soft_wrap=True
-            )
+        reasons: dict[str, list[int]] = {}
+        for row in counts[status]:
+            reasons.setdefault(row.error, []).append(row.point)
+        for error, points in list(reasons.items())[:BEST]:
+            more = f" and {len(points) - 1:,} more" if len(points) > 1 else ""
+            text = f"{status.value}, point {points[0]}{more}: {error}"
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _keys(stored: StoredSweep, point: int) -> tuple[float, ...]:

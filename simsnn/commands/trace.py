@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 from simsnn.api import Result, simulate
 from simsnn.errors import ConfigError, TraceError, Where, nearest
 from simsnn.results import store
-from simsnn.results.store import StorageError, StoredRun, find_run
+from simsnn.results.store import StoredRun, find_run, writing_file
 from simsnn.results.write import perfetto_file, trace_names
 from simsnn.viz.perfetto import MAX_EVENTS
 from simsnn.viz.perfetto_time import in_real_time, whole_ns_per_cycle
@@ -119,7 +118,7 @@ def trace_run(
     path = output or Path(f"{run.report.name}-{run.report.id}.{suffix}")
     if path.is_dir():
         raise ConfigError(f"cannot write {path}: it is a folder", value=str(path), remedy="name a file")
-    with _writing(path) as place:
+    with writing_file(path) as place:
         found = _vcd(run, place, path, most) if format_ == "vcd" else _perfetto(run, place, path, time, most)
     return found
 
@@ -199,17 +198,3 @@ def _read(path: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise TraceError(f"cannot be read: {reason}", where=where, remedy="run the experiment again") from None
     return dict(document)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[Path]:
-    """A temporary file that becomes ``path`` when the block ends without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot write {path}: {reason}", value=str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,28 @@ def writing(folder: Path) -> Iterator[Path]:
         raise StorageError(f"cannot write {folder}: {reason}", value=str(folder), remedy=remedy) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def writing_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary file that becomes ``path`` when the block ends without an error.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or the place cannot be written; what stood there before is left alone.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = "free some space or choose another place with -o"
+        raise StorageError(f"cannot write {path}: {reason}", value=str(path), remedy=remedy) from None
+    finally:
+        with suppress(OSError):  # its folder is no folder, or cannot be written: nothing was left there
+            temporary.unlink(missing_ok=True)
 
 
 def _replace(temporary: Path, folder: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simsnn.results.store import StorageError
+from simsnn.results.store import writing_file
 from simsnn.results.sweep_table import Scalar
 
 
@@ -22,13 +21,8 @@ def write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Sc
         If the file cannot be written.
     """
     arrays = [_array([row[index] for row in rows]) for index in range(len(columns))]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with writing_file(path) as temporary:
         pq.write_table(pa.table(dict(zip(columns, arrays, strict=True))), temporary)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path}: {error.strerror or error}", value=str(path)) from None
 
 
 def _array(values: list[Scalar]) -> pa.Array:

@@ -52,7 +52,7 @@ class SweepOptions:
     scheduler : str or None
         Address of a running Dask cluster.
     retry_failed : bool
-        Whether failed points run again; refused ones never change.
+        Whether failed and refused points run again: a refusal may have been the machine's, for want of a package.
 
     Raises
     ------
@@ -163,6 +163,7 @@ def run_sweep(
         with SweepLog(folder / LOG) as log:
             if options.retry_failed:
                 log.forget(PointStatus.FAILED)
+                log.forget(PointStatus.REFUSED)
             return _Run(plan, folder, log, options, watch).run()
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsnn.results.store import StorageError
+from simsnn.results.store import writing_file
 from simsnn.results.sweep_store import INFO, POINTS, SUMMARY, TIMING, StoredSweep
 from simsnn.results.sweep_table import SweepRow, SweepTable, marked
 from simsnn.sweep.log import Outcome
@@ -77,11 +76,5 @@ def replace_text(path: Path, text: str) -> None:
     StorageError
         If it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with writing_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        remedy = "free some space or choose another place with -o"
-        raise StorageError(f"cannot write {path}: {error.strerror}", value=str(path), remedy=remedy) from None

@@ -32,7 +32,7 @@ def test_a_sweep_says_what_it_does_and_what_came_out(tmp_path: Path, capsys: Cap
     assert "with 1 worker" in err
     assert "small: 3 ok, 0 failed, 3 refused of 6 points" in out
     assert "Pareto front, min total_cycles and min total_energy_pj:" in out
-    assert "refused, point 0: hardware.arrays.0.columns: " in out
+    assert "refused, point 0 and 2 more: hardware.arrays.0.columns: " in out
     assert "written to results/sweeps/small" in out
     names = {path.name for path in (tmp_path / "results/sweeps/small").iterdir()}
     assert {INFO, POINTS, LOG, TIMING} <= names
@@ -60,7 +60,7 @@ def test_a_failed_point_is_exit_code_one(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("simsnn.sweep.evaluator.PointEvaluator.evaluate", broken)
     sweep_file(tmp_path / "files")
     assert sweep("-o", "out") == 1
-    assert "failed, point 0: RuntimeError: a bug" in capsys.readouterr().out
+    assert "failed, point 0 and 5 more: RuntimeError: a bug" in capsys.readouterr().out
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert sweep("-o", "out") == 1

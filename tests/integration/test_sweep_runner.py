@@ -14,7 +14,7 @@ from simsnn.sweep.evaluator import PointEvaluator
 from simsnn.sweep.executors import SerialExecutor
 from simsnn.sweep.log import SweepLog
 from simsnn.sweep.runner import SweepOptions, SweepProgress, run_sweep
-from simsnn.sweep.worker import ACTIVITIES
+from simsnn.sweep.worker import ACTIVITIES, PointWorker, Task, WorkerPlan
 from tests.sweep_files import AXES, plan_of
 
 SERIAL = SweepOptions("serial")
@@ -128,6 +128,20 @@ def test_failed_points_stay_until_they_are_asked_for_again(
     assert len(ran) == 6 + 2
 
 
+def test_a_refusal_of_the_machine_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise ConfigError("this needs the extra 'data'")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PointEvaluator, "evaluate", refuse)
+        refused = run_sweep(plan, tmp_path / "out", SERIAL)
+    assert {row.status for row in refused.table.rows} == {PointStatus.REFUSED}
+    again = run_sweep(plan, tmp_path / "out", SweepOptions("serial", retry_failed=True))
+    assert {row.status for row in again.table.rows} == {PointStatus.OK}
+
+
 def test_seeds_give_a_summary(tmp_path: Path) -> None:
     axes = AXES + "  - {name: seed, path: seed, values: [0, 1]}\n"
     stored = run_sweep(plan_of(tmp_path, axes), tmp_path / "out", SERIAL)
@@ -162,7 +176,12 @@ def test_workers_share_one_activity(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     stored = run_sweep(plan_of(tmp_path, base=base), tmp_path / "out", SERIAL)
     assert {row.status for row in stored.table.rows} == {PointStatus.OK}, stored.table.rows[0].error
-    assert len(made) == 1
+    assert len(made) == 1  # of six points
+    plan = plan_of(tmp_path, base=base)
+    shared = WorkerPlan(plan.base, plan.axes, str(tmp_path / "shared"))
+    found = [PointWorker(shared, name).run(Task("x", (0, 0))) for name in ("one", "two")]
+    assert found[0].metrics == found[1].metrics == stored.table.rows[0].metrics
+    assert len(made) == 2  # of two workers
     with SweepLog(tmp_path / "out" / LOG) as log:
         assert len(log.outcomes()) == 6
 
